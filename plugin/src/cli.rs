@@ -1,0 +1,107 @@
+//! The command line: every verb, flag and help text. No logic beyond what clap checks by itself.
+//!
+//! Turning these words into requests is the business of each file in `commands`.
+
+pub mod connection;
+pub mod create;
+pub mod inspect;
+pub mod output;
+pub mod repository;
+pub mod restore;
+pub mod selection;
+pub mod upkeep;
+
+use clap::{Parser, Subcommand};
+
+use connection::ConnectionArgs;
+use repository::RepositoryArgs;
+
+/// Back up Kubernetes applications and restore any part of them
+///
+/// A backup is a restore point in an encrypted, deduplicating repository of the restic format. With no
+/// configuration at all the repository is a folder of your own user; see `--repo`.
+#[derive(Debug, Parser)]
+#[command(
+    name = "kubectl-backup",
+    bin_name = "kubectl backup",
+    version,
+    propagate_version = true,
+    disable_help_subcommand = true,
+    max_term_width = 110,
+    after_help = "Examples:
+  kubectl backup create -n shop
+  kubectl backup list
+  kubectl backup restore latest deploy/web -n shop"
+)]
+pub struct Cli {
+    /// Flags that every verb takes.
+    #[command(flatten)]
+    pub global: GlobalArgs,
+    /// The verb.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Flags that every verb takes, before or after it.
+#[derive(Clone, Debug, clap::Args)]
+pub struct GlobalArgs {
+    /// How to reach the cluster.
+    #[command(flatten)]
+    pub connection: ConnectionArgs,
+    /// Which repository, and its password.
+    #[command(flatten)]
+    pub repository: RepositoryArgs,
+    /// Say more on stderr; `-v=2` or `-vv` for every request
+    #[arg(short = 'v', long = "verbose", global = true, value_name = "LEVEL", num_args = 0..=1, require_equals = true,
+          default_missing_value = "1", default_value_t = 0, hide_default_value = true, help_heading = "Output")]
+    pub verbosity: u8,
+    /// Say nothing but results and errors
+    #[arg(short, long, global = true, help_heading = "Output")]
+    pub quiet: bool,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Save a namespace, or any selection of objects, as a restore point
+    Create(create::CreateArgs),
+    /// Bring objects of a restore point back into a cluster
+    Restore(restore::RestoreArgs),
+    /// List restore points, newest first
+    List(inspect::ListArgs),
+    /// Show all there is to know about a restore point
+    Describe(inspect::DescribeArgs),
+    /// List the objects in a restore point
+    Ls(inspect::LsArgs),
+    /// Print objects of a restore point as kubectl would
+    Get(inspect::GetArgs),
+    /// Compare a restore point with the cluster or with another one
+    ///
+    /// Exits 0 when there is no difference, 1 when there is one, and above 1 when comparing failed.
+    Diff(inspect::DiffArgs),
+    /// Show in which restore points an object changed
+    History(inspect::HistoryArgs),
+    /// Delete restore points
+    Delete(upkeep::DeleteArgs),
+    /// Check that the repository is whole
+    Check(upkeep::CheckArgs),
+    /// Look for what would keep a backup or restore from working, and name the remedy
+    Doctor(upkeep::DoctorArgs),
+    /// Print or install shell completion
+    Completion(upkeep::CompletionArgs),
+    /// Candidates for the word being typed; called by `kubectl_complete-backup`
+    #[command(name = "__complete", hide = true)]
+    Complete(upkeep::CompleteArgs),
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::Cli;
+
+    #[test]
+    fn definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,49 @@
+//! `-o` and what goes with it.
+
+use clap::ValueEnum;
+
+/// Output of verbs that print records rather than objects.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum RecordFormat {
+    /// Columns for people.
+    #[default]
+    Table,
+    /// More columns.
+    Wide,
+    /// One JSON document.
+    Json,
+    /// One YAML document.
+    Yaml,
+    /// Names only, one a line.
+    Name,
+}
+
+/// `-o` for verbs that print records.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct RecordOutput {
+    /// Output format
+    #[arg(
+        short,
+        long,
+        value_enum,
+        default_value = "table",
+        hide_default_value = true,
+        help_heading = "Output"
+    )]
+    pub output: RecordFormat,
+    /// Leave the header line out
+    #[arg(long, help_heading = "Output")]
+    pub no_headers: bool,
+}
+
+/// When to use colour.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ColorChoice {
+    /// On a terminal, unless `NO_COLOR` is set or `TERM` is `dumb`.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}

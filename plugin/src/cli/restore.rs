@@ -1,0 +1,82 @@
+//! `kubectl backup restore`.
+
+use clap::ValueEnum;
+
+use super::{
+    output::RecordFormat,
+    selection::{FilterArgs, NamespaceArgs},
+};
+
+/// What to do with an object that is already in the cluster and differs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum OnConflict {
+    /// Leave the live object as it is.
+    Skip,
+    /// Set what the saved object states; leave what only the live one has.
+    Patch,
+    /// Change nothing at all if any object exists and differs.
+    Fail,
+}
+
+/// How far a dry run goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum DryRun {
+    /// Print the plan.
+    Client,
+    /// Print the plan after the API server has checked each write without doing it.
+    Server,
+}
+
+/// Arguments of `restore`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  # Bring a namespace back, after a look at the plan
+  kubectl backup restore latest:shop
+
+  # One object
+  kubectl backup restore latest deploy/web -n shop
+
+  # A copy of the namespace beside the original
+  kubectl backup restore latest:shop --map-namespace shop=shop-test")]
+pub struct RestoreArgs {
+    /// The restore point: id, name, `latest`, `latest:NAMESPACE`, age (`2h`) or date (`2026-11-20`)
+    #[arg(value_name = "RESTORE-POINT")]
+    pub restore_point: String,
+    /// Only these objects: `TYPE/NAME`
+    #[arg(value_name = "TYPE/NAME")]
+    pub objects: Vec<String>,
+    /// Namespaces of the restore point; all of it by default.
+    #[command(flatten)]
+    pub namespaces: NamespaceArgs,
+    /// What of them.
+    #[command(flatten)]
+    pub filter: FilterArgs,
+    /// Restore the objects of one namespace into another: `shop=shop-test`; repeat for several
+    #[arg(long, value_name = "FROM=TO", value_delimiter = ',')]
+    pub map_namespace: Vec<String>,
+    /// What to do with an object that exists and differs
+    #[arg(long, value_enum, default_value = "skip")]
+    pub on_conflict: OnConflict,
+    /// Show what would happen and change nothing
+    #[arg(long, value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "client")]
+    pub dry_run: Option<DryRun>,
+    /// Do not ask before changing the cluster
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Restore from an incomplete restore point, knowing that something is missing in it
+    #[arg(long)]
+    pub allow_incomplete: bool,
+    /// Output format
+    #[arg(
+        short,
+        long,
+        value_enum,
+        default_value = "table",
+        hide_default_value = true,
+        help_heading = "Output"
+    )]
+    pub output: RecordFormat,
+    /// Writes under way at the same time
+    #[arg(long, value_name = "N", default_value_t = 24, value_parser = clap::value_parser!(u16).range(1..=256), hide_default_value = true, help_heading = "Tuning")]
+    pub parallel: u16,
+}

@@ -1,0 +1,52 @@
+//! One file a verb: complete the arguments, validate them, run. The only module that knows all others.
+
+pub(crate) mod check;
+pub(crate) mod complete;
+pub(crate) mod completion;
+pub(crate) mod create;
+pub(crate) mod delete;
+pub(crate) mod describe;
+pub(crate) mod diff;
+pub(crate) mod doctor;
+pub(crate) mod failure;
+pub(crate) mod get;
+pub(crate) mod history;
+pub(crate) mod list;
+pub(crate) mod ls;
+pub(crate) mod restore;
+pub(crate) mod session;
+
+use crate::{
+    cli::{Cli, Command},
+    exit::ExitStatus,
+    report::printer::Printer,
+};
+use session::Session;
+
+/// Runs the verb.
+pub(crate) async fn run(cli: Cli, printer: &Printer) -> anyhow::Result<ExitStatus> {
+    let session = Session::new(cli.global, printer.clone());
+    match cli.command {
+        Command::Create(args) => create::run(args, &session).await,
+        Command::Restore(args) => restore::run(args, &session).await,
+        Command::List(args) => list::run(args, &session).await,
+        Command::Describe(args) => describe::run(args, &session).await,
+        Command::Ls(args) => ls::run(args, &session).await,
+        Command::Get(args) => get::run(args, &session).await,
+        Command::Diff(args) => diff::run(args, &session).await,
+        Command::History(args) => history::run(args, &session).await,
+        Command::Delete(args) => delete::run(args, &session).await,
+        Command::Check(args) => check::run(args, &session).await,
+        Command::Doctor(args) => doctor::run(args, &session).await,
+        Command::Completion(args) => completion::run(args, &session).await,
+        Command::Complete(args) => complete::run(args, &session).await,
+    }
+}
+
+/// The exit code of a failure that does not bring its own.
+pub(crate) fn failure_status(command: &Command) -> ExitStatus {
+    match command {
+        Command::Diff(_) => ExitStatus::DiffFailed,
+        _ => ExitStatus::Failed,
+    }
+}

@@ -1,0 +1,53 @@
+//! A failed command as its user sees it: what was attempted, why it failed, what to do next.
+
+use crate::exit::ExitStatus;
+
+/// A mistake on the command line or in the configuration that clap could not see; exits 2.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub(crate) struct UsageError {
+    message: String,
+    hint: Option<String>,
+}
+
+impl UsageError {
+    /// What is wrong.
+    pub(crate) fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), hint: None }
+    }
+
+    /// What is wrong, and what to write instead.
+    pub(crate) fn with_hint(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { message: message.into(), hint: Some(hint.into()) }
+    }
+}
+
+/// The exit code that an error brings along, if it does.
+pub(crate) fn status(error: &anyhow::Error) -> Option<ExitStatus> {
+    error.chain().any(|cause| cause.is::<UsageError>()).then_some(ExitStatus::Usage)
+}
+
+/// `error: …`, each further cause once, and the hint of the innermost error that has one.
+pub(crate) fn render(error: &anyhow::Error) -> String {
+    let mut text = format!("error: {error}");
+    let mut shown = error.to_string();
+    for cause in error.chain().skip(1) {
+        let message = cause.to_string();
+        // Many libraries print their cause and expose it too; saying it twice helps nobody.
+        if !shown.contains(&message) {
+            text.push_str(&format!("\n  caused by: {message}"));
+            shown = message;
+        }
+    }
+    if let Some(hint) = error.chain().filter_map(hint).last() {
+        text.push_str(&format!("\n\nhint: {hint}"));
+    }
+    text
+}
+
+fn hint(error: &(dyn std::error::Error + 'static)) -> Option<String> {
+    if let Some(usage) = error.downcast_ref::<UsageError>() {
+        return usage.hint.clone();
+    }
+    None
+}

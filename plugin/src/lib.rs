@@ -1,0 +1,49 @@
+//! `kubectl backup`: restore points of Kubernetes applications.
+//!
+//! `commands` holds one file a verb and is the only module that knows all others. `plan` decides and does no
+//! I/O; `cluster` alone calls the API server; `archive` alone names rustic; `report` turns results into text.
+//! They share `model` and do not import each other. `docs/architecture.md` has the picture.
+
+pub mod archive;
+pub mod cli;
+pub mod cluster;
+mod commands;
+pub mod config;
+mod exit;
+pub mod model;
+pub mod plan;
+pub mod report;
+
+use std::{ffi::OsString, process::ExitCode};
+
+use clap::Parser;
+
+use cli::Cli;
+use exit::ExitStatus;
+use report::printer::Printer;
+
+/// Runs the command line `arguments` (the program's name first) to its end.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments = commands::complete::translate_shim_call(arguments.into_iter().collect());
+    let cli = Cli::parse_from(arguments);
+    report::log::start(cli.global.verbosity);
+    let printer = Printer::for_process(cli.global.quiet);
+    let failure_status = commands::failure_status(&cli.command);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            printer.error(&format!("error: could not start the async runtime: {error}"));
+            return ExitStatus::Failed.into();
+        }
+    };
+    let outcome = runtime.block_on(commands::run(cli, &printer));
+    // A list or write that is still under way must not keep a finished command from ending.
+    runtime.shutdown_background();
+    match outcome {
+        Ok(status) => status.into(),
+        Err(error) => {
+            printer.error(&commands::failure::render(&error));
+            commands::failure::status(&error).unwrap_or(failure_status).into()
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! Plain data that the other modules exchange: kinds, objects, selections, restore points.
+//!
+//! Nothing here performs I/O or takes decisions; a type lives here when at least two of
+//! `archive`, `cluster`, `plan` and `report` speak of it.
+
+pub mod object;
+pub mod resource;
+pub mod restore_point;
+pub mod selection;

@@ -1,0 +1,136 @@
+//! What kinds of object exist: the names a kind goes by, where it lives, how the API serves it.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Whether objects of a kind live in a namespace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Scope {
+    /// In a namespace.
+    Namespaced,
+    /// Not in a namespace.
+    Cluster,
+}
+
+/// A resource without its version, as `kubectl api-resources` names it: `deployments.apps`, `configmaps`.
+///
+/// The identity of a kind through all of the plugin; versions come and go, this stays.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "String", from = "String")]
+pub struct GroupResource {
+    /// The plural, lower case: `deployments`.
+    pub plural: String,
+    /// The API group; empty for the core group.
+    pub group: String,
+}
+
+impl GroupResource {
+    /// `GroupResource::new("deployments", "apps")`.
+    pub fn new(plural: impl Into<String>, group: impl Into<String>) -> Self {
+        Self { plural: plural.into(), group: group.into() }
+    }
+}
+
+impl fmt::Display for GroupResource {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.plural)?;
+        if !self.group.is_empty() {
+            write!(formatter, ".{}", self.group)?;
+        }
+        Ok(())
+    }
+}
+
+impl From<String> for GroupResource {
+    fn from(text: String) -> Self {
+        match text.split_once('.') {
+            Some((plural, group)) => Self::new(plural, group),
+            None => Self::new(text, ""),
+        }
+    }
+}
+
+impl From<GroupResource> for String {
+    fn from(resource: GroupResource) -> Self {
+        resource.to_string()
+    }
+}
+
+/// A kind as one API server serves it, at the version a restore point uses.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ResourceType {
+    /// Plural and group.
+    pub resource: GroupResource,
+    /// The version used, normally the server's preferred one: `v1`.
+    pub version: String,
+    /// `Deployment`.
+    pub kind: String,
+    /// `deployment`; empty where the server names none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub singular: String,
+    /// `deploy`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub short_names: Vec<String>,
+    /// `all`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub categories: Vec<String>,
+    /// Namespaced or not.
+    pub scope: Scope,
+    /// `list`, `create`, …
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub verbs: Vec<String>,
+    /// All versions the server serves, preferred first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub served_versions: Vec<String>,
+}
+
+impl ResourceType {
+    /// `apps/v1`, or `v1` in the core group.
+    pub fn api_version(&self) -> String {
+        if self.resource.group.is_empty() {
+            self.version.clone()
+        } else {
+            format!("{}/{}", self.resource.group, self.version)
+        }
+    }
+
+    /// Path of the collection on the API server: `/apis/apps/v1/namespaces/shop/deployments`.
+    ///
+    /// Without a namespace it is the collection over all namespaces (or the cluster-scoped one).
+    pub fn collection_path(&self, namespace: Option<&str>) -> String {
+        let root = if self.resource.group.is_empty() { "/api" } else { "/apis" };
+        let api_version = self.api_version();
+        match namespace {
+            Some(namespace) if self.scope == Scope::Namespaced => {
+                format!("{root}/{api_version}/namespaces/{namespace}/{}", self.resource.plural)
+            }
+            _ => format!("{root}/{api_version}/{}", self.resource.plural),
+        }
+    }
+
+    /// Whether the server offers `verb` for it.
+    pub fn has_verb(&self, verb: &str) -> bool {
+        self.verbs.iter().any(|offered| offered == verb)
+    }
+
+    /// `deployment.apps` as `kubectl … -o name` writes it before the slash.
+    pub fn kind_word(&self) -> String {
+        let kind = self.kind.to_lowercase();
+        if self.resource.group.is_empty() { kind } else { format!("{kind}.{}", self.resource.group) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn group_resource_survives_its_own_text() {
+        for text in ["configmaps", "deployments.apps", "certificates.cert-manager.io"] {
+            assert_eq!(GroupResource::from(text.to_owned()).to_string(), text);
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! Which objects a command speaks of, as the user said it; shared by `create`, `restore`, `ls`, `get` and `diff`.
+//!
+//! Only the words. What they mean against a server's kinds or a saved object is decided in `plan::select`.
+
+use serde::{Deserialize, Serialize};
+
+/// Which cluster-scoped objects go along with a selection of namespaces.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "camelCase")]
+pub enum ClusterScoped {
+    /// None at all.
+    None,
+    /// Those the selected objects refer to.
+    #[default]
+    Referenced,
+    /// Every one.
+    All,
+}
+
+/// The namespaces a command covers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Namespaces {
+    /// `-A`.
+    All,
+    /// `-n`, repeatable; never empty, sorted, without doubles.
+    Named(Vec<String>),
+}
+
+impl Namespaces {
+    /// Whether `namespace` is covered.
+    pub fn covers(&self, namespace: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Named(names) => names.iter().any(|name| name == namespace),
+        }
+    }
+}
+
+/// `TYPE/NAME` as the user wrote it; the type is resolved later.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NamedObject {
+    /// `deploy`, `deployments.apps`, …
+    pub kind: String,
+    /// The object's name.
+    pub name: String,
+}
+
+/// Everything that narrows a command down. An empty list means "no restriction".
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Selection {
+    /// `-n`, `-A`.
+    pub namespaces: Namespaces,
+    /// Kinds wanted, in any spelling kubectl takes, and `*.group`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub include_kinds: Vec<String>,
+    /// Kinds left out, in the same spellings.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exclude_kinds: Vec<String>,
+    /// `TYPE/NAME`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub objects: Vec<NamedObject>,
+    /// `-l`, in kubectl's selector syntax.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label_selector: Option<String>,
+    /// `--field-selector`; only the server can evaluate it, so only `create` has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub field_selector: Option<String>,
+    /// Which cluster-scoped objects go along.
+    #[serde(default)]
+    pub cluster_scoped: ClusterScoped,
+}
+
+impl Selection {
+    /// Everything in `namespaces`, with the cluster-scoped objects it refers to.
+    pub fn of(namespaces: Namespaces) -> Self {
+        Self {
+            namespaces,
+            include_kinds: Vec::new(),
+            exclude_kinds: Vec::new(),
+            objects: Vec::new(),
+            label_selector: None,
+            field_selector: None,
+            cluster_scoped: ClusterScoped::default(),
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! Turning results into text: tables, documents, progress, logs. Knows `model` only.
+
+pub mod log;
+pub mod printer;
+pub mod terminal;

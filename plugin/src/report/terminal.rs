@@ -1,0 +1,48 @@
+//! The one place where text from clusters, repositories and hooks is freed of terminal escapes.
+//!
+//! Object data reached terminals raw in kubectl once (CVE-2021-25743); a name or annotation can hold
+//! sequences that move the cursor, rename the window or type for the user.
+
+use std::borrow::Cow;
+
+/// `text` with every control character but newline and tab made visible, and bidirectional overrides too.
+pub fn clean(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(is_unsafe) {
+        return Cow::Borrowed(text);
+    }
+    text.chars().map(|character| if is_unsafe(character) { visible(character) } else { character }).collect()
+}
+
+/// Like [`clean`], for text that must stay on one line.
+pub fn clean_line(text: &str) -> Cow<'_, str> {
+    match clean(text) {
+        cleaned if !cleaned.contains(['\n', '\t']) => cleaned,
+        cleaned => Cow::Owned(cleaned.replace(['\n', '\t'], " ")),
+    }
+}
+
+fn is_unsafe(character: char) -> bool {
+    (character.is_control() && character != '\n' && character != '\t')
+        || matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// The Unicode control picture for C0 and DEL, the replacement character for the rest.
+fn visible(character: char) -> char {
+    match u32::from(character) {
+        code @ 0..=0x1f => char::from_u32(0x2400 + code).unwrap_or('\u{fffd}'),
+        0x7f => '\u{2421}',
+        _ => '\u{fffd}',
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escape_sequences_lose_their_power() {
+        assert_eq!(clean("a\x1b[2Jb\rc\u{9b}d\u{202e}e"), "a␛[2Jb␍c\u{fffd}d\u{fffd}e");
+        assert_eq!(clean("plain\n\ttext"), "plain\n\ttext");
+        assert_eq!(clean_line("two\nlines"), "two lines");
+    }
+}

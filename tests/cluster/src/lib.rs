@@ -1,0 +1,1 @@
+//! Starts throw-away clusters for tests.

@@ -1,0 +1,10 @@
+//go:build tools
+
+// Package tools keeps the Kubernetes commands that a test cluster is built
+// from in go.mod, so that their versions and checksums are locked.
+package tools
+
+import (
+	_ "k8s.io/kubernetes/cmd/kube-apiserver"
+	_ "k8s.io/kubernetes/cmd/kube-controller-manager"
+)
