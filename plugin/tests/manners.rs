@@ -15,11 +15,11 @@ fn plugin(home: &Path) -> Command {
 }
 
 fn stdout(output: &Output) -> String {
-    String::from_utf8(output.stdout.clone()).unwrap()
+    String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 fn stderr(output: &Output) -> String {
-    String::from_utf8(output.stderr.clone()).unwrap()
+    String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
 #[test]
@@ -86,14 +86,14 @@ mod completion {
     /// A folder with the plugin and its shim, put there by the plugin itself.
     #[cfg(unix)]
     fn installed() -> tempfile::TempDir {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = tempfile::tempdir().expect("a temporary folder");
         let plugin_file = folder.path().join("kubectl-backup");
-        std::os::unix::fs::symlink(BINARY, &plugin_file).unwrap();
+        std::os::unix::fs::symlink(BINARY, &plugin_file).expect("a link");
         let output = plugin(folder.path())
             .env("PATH", with_path(folder.path()))
             .args(["completion", "--install"])
             .output()
-            .unwrap();
+            .expect("the plugin starts");
         assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
         assert!(stderr(&output).starts_with("wrote "), "{}", stderr(&output));
         folder
@@ -101,7 +101,8 @@ mod completion {
 
     fn with_path(folder: &Path) -> std::ffi::OsString {
         let path = std::env::var_os("PATH").unwrap_or_default();
-        std::env::join_paths(std::iter::once(folder.to_owned()).chain(std::env::split_paths(&path))).unwrap()
+        std::env::join_paths(std::iter::once(folder.to_owned()).chain(std::env::split_paths(&path)))
+            .expect("no colon in it")
     }
 
     #[cfg(unix)]

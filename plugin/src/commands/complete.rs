@@ -2,7 +2,7 @@
 //! `kubectl_complete-backup`.
 //!
 //! kubectl runs that name with the words after `kubectl backup`, the last one possibly empty
-//! (kubectl, pkg/cmd/plugin/plugin_completion.go). A press of the tabulator must never ask, wait long, create
+//! (kubectl, `pkg/cmd/plugin/plugin_completion.go`). A press of the tabulator must never ask, wait long, create
 //! anything or print a complaint, so whatever cannot be learnt in time is simply not offered.
 
 mod candidate;

@@ -21,7 +21,7 @@ use super::{complete::SHIM, session::Session};
 const PLUGIN: &str = if cfg!(windows) { "kubectl-backup.exe" } else { "kubectl-backup" };
 
 /// Runs `completion`.
-pub(crate) async fn run(args: CompletionArgs, session: &Session) -> anyhow::Result<ExitStatus> {
+pub(crate) fn run(args: &CompletionArgs, session: &Session) -> anyhow::Result<ExitStatus> {
     match args.shell {
         Some(shell) => session.printer.data(&script(shell))?,
         None => install(session)?,
@@ -189,9 +189,9 @@ mod tests {
     use super::*;
 
     fn with_plugin() -> (tempfile::TempDir, PathBuf, PathBuf) {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = tempfile::tempdir().expect("a temporary folder");
         let plugin = folder.path().join(PLUGIN);
-        fs::write(&plugin, "").unwrap();
+        fs::write(&plugin, "").expect("it can be written");
         let shim = folder.path().join(SHIM);
         (folder, plugin, shim)
     }

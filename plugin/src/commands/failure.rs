@@ -1,5 +1,7 @@
 //! A failed command as its user sees it: what was attempted, why it failed, what to do next.
 
+use std::fmt::Write;
+
 use crate::{exit::ExitStatus, report::printer};
 
 use super::completion::InstallError;
@@ -26,7 +28,7 @@ impl UsageError {
 
 /// The exit code that an error brings along, if it does.
 pub(crate) fn status(error: &anyhow::Error) -> Option<ExitStatus> {
-    error.chain().any(|cause| cause.is::<UsageError>()).then_some(ExitStatus::Usage)
+    error.chain().any(<dyn std::error::Error>::is::<UsageError>).then_some(ExitStatus::Usage)
 }
 
 /// Whether the command only failed because nobody reads its output any more.
@@ -42,11 +44,11 @@ pub(crate) fn render(error: &anyhow::Error) -> String {
         // Many libraries print their cause and expose it too; saying it twice helps nobody.
         if !text.contains(message.trim()) {
             let lines = message.trim().replace('\n', "\n    ");
-            text.push_str(&format!("\n  caused by: {lines}"));
+            let _ = write!(text, "\n  caused by: {lines}");
         }
     }
     if let Some(hint) = error.chain().filter_map(hint).last() {
-        text.push_str(&format!("\n\nhint: {hint}"));
+        let _ = write!(text, "\n\nhint: {hint}");
     }
     text
 }

@@ -10,19 +10,25 @@ use super::terminal;
 /// The way to stdout and stderr.
 #[derive(Clone, Debug)]
 pub struct Printer {
-    quiet: bool,
-    /// Not even warnings and errors.
-    silent: bool,
+    talk: Talk,
     stdout_is_terminal: bool,
     stderr_is_terminal: bool,
+}
+
+/// How much goes to stderr.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Talk {
+    All,
+    /// Warnings and errors only.
+    Trouble,
+    Nothing,
 }
 
 impl Printer {
     /// For the streams of this process.
     pub fn for_process(quiet: bool) -> Self {
         Self {
-            quiet,
-            silent: false,
+            talk: if quiet { Talk::Trouble } else { Talk::All },
             stdout_is_terminal: io::stdout().is_terminal(),
             stderr_is_terminal: io::stderr().is_terminal(),
         }
@@ -31,7 +37,7 @@ impl Printer {
     /// Writes data only, and nothing at all on stderr: for completion, where talk would fall into the line that
     /// is being typed.
     pub fn silent() -> Self {
-        Self { quiet: true, silent: true, stdout_is_terminal: false, stderr_is_terminal: false }
+        Self { talk: Talk::Nothing, stdout_is_terminal: false, stderr_is_terminal: false }
     }
 
     /// Whether a person reads stdout.
@@ -41,12 +47,12 @@ impl Printer {
 
     /// Whether progress may be drawn on stderr.
     pub fn draws_progress(&self) -> bool {
-        !self.quiet && self.stderr_is_terminal
+        self.talk == Talk::All && self.stderr_is_terminal
     }
 
     /// Whether talk is wanted at all.
     pub fn is_quiet(&self) -> bool {
-        self.quiet
+        self.talk != Talk::All
     }
 
     /// Data: `text` on stdout, freed of escapes, with a newline at its end.
@@ -65,7 +71,7 @@ impl Printer {
 
     /// What happens, for a person: one line on stderr, silent with `--quiet`.
     pub fn note(&self, text: &str) {
-        if !self.quiet {
+        if self.talk == Talk::All {
             self.to_stderr(text);
         }
     }
@@ -81,7 +87,7 @@ impl Printer {
     }
 
     fn to_stderr(&self, text: &str) {
-        if self.silent {
+        if self.talk == Talk::Nothing {
             return;
         }
         // With stderr gone there is no one left to tell.
@@ -106,7 +112,7 @@ struct StdoutError(#[source] io::Error);
 pub fn reader_is_gone(error: &(dyn Error + 'static)) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|error| {
         error.kind() == io::ErrorKind::BrokenPipe
-            && error.get_ref().is_some_and(|inner| inner.is::<StdoutError>())
+            && error.get_ref().is_some_and(<dyn Error + Send + Sync>::is::<StdoutError>)
     })
 }
 

@@ -21,7 +21,7 @@ pub fn clean_line(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Whether colour is welcome on a stream, by kubectl's rules (cli-runtime, pkg/printers/terminal.go): on a terminal
+/// Whether colour is welcome on a stream, by kubectl's rules (cli-runtime, `pkg/printers/terminal.go`): on a terminal
 /// that is not `dumb`, and not when `NO_COLOR` is present, even empty.
 pub fn allows_color(is_terminal: bool) -> bool {
     color_rule(is_terminal, std::env::var_os("NO_COLOR").as_deref(), std::env::var_os("TERM").as_deref())

@@ -125,10 +125,9 @@ impl Api {
         let object = workload.object(prefix, index);
         let path = format!("{}/{}", object.path, object.name);
         let patch = json!({"metadata": {"annotations": {"example.com/touched": mark}}});
-        let parameters = kube::core::params::PatchParams::default();
+        let merge = kube::core::params::PatchParams::default();
         let (parent, name) = path.rsplit_once('/').context("a path has a slash")?;
-        let request =
-            Request::new(parent).patch(name, &parameters, &kube::core::params::Patch::Merge(&patch))?;
+        let request = Request::new(parent).patch(name, &merge, &kube::core::params::Patch::Merge(&patch))?;
         self.client.request_text(request).await.with_context(|| format!("could not change {path}"))?;
         Ok(())
     }
@@ -147,11 +146,11 @@ impl Api {
     }
 
     async fn page(&self, path: &str, token: Option<&str>) -> anyhow::Result<String> {
-        let mut parameters = ListParams::default().limit(PAGE);
+        let mut query = ListParams::default().limit(PAGE);
         if let Some(token) = token {
-            parameters = parameters.continue_token(token);
+            query = query.continue_token(token);
         }
-        let request = Request::new(path).list(&parameters)?;
+        let request = Request::new(path).list(&query)?;
         self.client.request_text(request).await.with_context(|| format!("could not list {path}"))
     }
 

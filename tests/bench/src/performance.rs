@@ -1,6 +1,6 @@
 //! The figures as a table, and the page in `docs` that keeps the last one.
 
-use std::{fs, path::Path, time::Duration};
+use std::{fmt::Write, fs, path::Path, time::Duration};
 
 use anyhow::Context;
 
@@ -47,14 +47,15 @@ pub(crate) fn table(all: &[Figures]) -> String {
     let mut text = String::new();
     for figures in all {
         let workload = figures.workload;
-        text.push_str(&format!(
+        let _ = write!(
+            text,
             "### {} objects in {} namespaces ({:.1} MB of JSON)\n\n| What | Measured | Floor | Ratio | Target |\n|---|---:|---:|---:|---:|\n",
             workload.objects,
             workload.namespaces,
             megabytes(figures.json_bytes as u64)
-        ));
+        );
         for row in rows(figures, &all[0]) {
-            text.push_str(&format!("| {} |\n", row.join(" | ")));
+            let _ = write!(text, "| {} |\n", row.join(" | "));
         }
         text.push('\n');
     }

@@ -1,7 +1,9 @@
 //! The objects that are measured: N mixed objects in M namespaces, the same ones for the same numbers.
 //!
-//! Nothing among them makes a controller create more: Deployments are paused, CronJobs suspended. So the count
+//! Nothing among them makes a controller create more: Deployments are paused, cron jobs suspended. So the count
 //! stays what was asked for, with or without a controller manager.
+
+use std::fmt::Write;
 
 use serde_json::{Value, json};
 
@@ -181,7 +183,7 @@ impl Random {
     fn text(&mut self, length: usize) -> String {
         let mut text = String::with_capacity(length + 32);
         while text.len() < length {
-            text.push_str(&format!("{}.{} = {}\n", self.word(), self.word(), self.below(1_000_000)));
+            let _ = write!(text, "{}.{} = {}\n", self.word(), self.word(), self.below(1_000_000));
         }
         text.truncate(length);
         text

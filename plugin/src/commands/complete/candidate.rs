@@ -78,8 +78,7 @@ impl Answer {
             }
             text.push('\n');
         }
-        text.push_str(&format!(":{}\n", self.directive.0));
-        text
+        format!("{text}:{}\n", self.directive.0)
     }
 }
 

@@ -126,13 +126,11 @@ fn positional(line: &Line<'_>, argument: &Arg, typed: &str) -> Wanted {
         alone,
     };
     match line.verb_name() {
-        "create" | "history" => object(Alone::Never),
         "describe" | "delete" => Wanted::RestorePoint { typed, given: line.positionals.clone() },
         "restore" | "ls" | "get" | "diff" if before == 0 => Wanted::RestorePoint { typed, given: Vec::new() },
         "ls" => Wanted::Kinds { typed, origin: origin(line) },
-        "restore" => object(Alone::Never),
         "diff" if before == 1 => object(Alone::RestorePoint),
-        "diff" => object(Alone::Never),
+        "create" | "history" | "restore" | "diff" => object(Alone::Never),
         "get" if before == 1 => object(Alone::Kind),
         "get" => match &line.positionals[1] {
             kind if kind.contains('/') => object(Alone::Never),
