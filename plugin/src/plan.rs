@@ -1,1 +1,5 @@
 //! Pure decisions: what to select, clean, order and do. No I/O, no clock.
+
+pub mod left_out;
+pub mod referenced;
+pub mod select;
