@@ -1,1 +1,274 @@
 //! Restore points in a restic-format repository. The only module that names rustic.
+//!
+//! Synchronous and blocking: call it from `tokio::task::spawn_blocking`. A panic inside rustic is caught here and
+//! comes back as an error. What a restore point looks like inside is in `docs/design/0001-archive-layout.md`.
+
+mod backend;
+mod check;
+mod error;
+mod key_cache;
+mod layout;
+mod open;
+mod read;
+mod save;
+mod shard;
+mod snapshots;
+mod source;
+mod store;
+
+pub use error::{ArchiveError, Cause};
+pub use read::ReadFilter;
+pub use source::Capture;
+pub use store::StoreError;
+
+use std::{
+    any::Any,
+    fmt,
+    ops::ControlFlow,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use jiff::Timestamp;
+use rustic_core::{
+    Credentials, FileType, IndexedFullStatus, IndexedIdsStatus, OpenStatus, Repository as RusticRepository,
+    RepositoryBackends, RepositoryOptions, WriteBackend,
+    repofile::{IndexFile, IndexId, MasterKey},
+};
+use tokio::sync::mpsc::Receiver;
+
+use crate::model::{
+    check::{CheckDepth, CheckReport},
+    object::{ObjectKey, SavedObject},
+    repository::{Access, Location},
+    restore_point::{Manifest, RestorePoint, RestorePointId},
+};
+
+use backend::Backend;
+use store::Store;
+
+/// Where to say what the user should know and what keeps nothing from going on.
+pub type Warn = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// Whether the repository was there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Opened {
+    /// It was.
+    Existing,
+    /// It was made just now.
+    Created,
+}
+
+/// An open repository. Cheap to clone; clones share the index once it is read.
+#[derive(Clone)]
+pub struct Repository {
+    inner: Arc<Inner>,
+}
+
+/// Fails unless a repository is at `location`; asks for no password.
+pub fn expect_repository(location: &Location) -> Result<(), ArchiveError> {
+    open::expect_repository(location)
+}
+
+/// Opens the repository that is there.
+pub fn open(access: &Access, warn: Warn) -> Result<Repository, ArchiveError> {
+    guarded("open the repository", || {
+        let inner = open::open(access, warn)?;
+        Ok(Repository { inner: Arc::new(inner) })
+    })
+}
+
+/// Opens the repository that is there, or makes one in a new or empty place.
+pub fn open_or_create(access: &Access, warn: Warn) -> Result<(Repository, Opened), ArchiveError> {
+    guarded("open the repository", || {
+        let (inner, opened) = open::open_or_create(access, warn)?;
+        Ok((Repository { inner: Arc::new(inner) }, opened))
+    })
+}
+
+impl Repository {
+    /// Saves what comes through `captures`, begun at `created`. On any error nothing is saved.
+    pub fn save(
+        &self,
+        created: Timestamp,
+        captures: Receiver<Capture>,
+    ) -> Result<RestorePoint, ArchiveError> {
+        guarded("save the restore point", || save::save(&self.inner, created, captures))
+    }
+
+    /// All restore points, newest first. Reads only snapshot files; says which of them cannot be read.
+    pub fn restore_points(&self) -> Result<Vec<RestorePoint>, ArchiveError> {
+        guarded("list the restore points", || {
+            let survey = snapshots::survey(&self.inner)?;
+            for (id, error) in &survey.unreadable {
+                (self.inner.warn)(&format!("restore point {id} is left out: {error}"));
+            }
+            Ok(survey.found.into_iter().map(|found| found.point).collect())
+        })
+    }
+
+    /// The manifest of a restore point.
+    pub fn manifest(&self, id: &RestorePointId) -> Result<Manifest, ArchiveError> {
+        guarded("read the manifest", || read::Reader::open(&self.inner, id)?.manifest())
+    }
+
+    /// One object, or None if the restore point does not hold it.
+    pub fn object(&self, id: &RestorePointId, key: &ObjectKey) -> Result<Option<SavedObject>, ArchiveError> {
+        guarded("read the object", || read::Reader::open(&self.inner, id)?.object(key))
+    }
+
+    /// Calls `visit` with every object that `filter` admits, in archive order, until it breaks.
+    pub fn each_object(
+        &self,
+        id: &RestorePointId,
+        filter: &ReadFilter,
+        visit: &mut dyn FnMut(SavedObject) -> ControlFlow<()>,
+    ) -> Result<(), ArchiveError> {
+        guarded("read the restore point", || read::Reader::open(&self.inner, id)?.each_object(filter, visit))
+    }
+
+    /// Deletes restore points. The space of what only they used is not freed.
+    pub fn delete(&self, ids: &[RestorePointId]) -> Result<(), ArchiveError> {
+        guarded("delete the restore points", || snapshots::delete(&self.inner, ids))
+    }
+
+    /// Checks that the repository is whole. Damage is in the report; an error means that checking failed.
+    pub fn check(&self, depth: CheckDepth) -> Result<CheckReport, ArchiveError> {
+        guarded("check the repository", || check::check(&self.inner, depth))
+    }
+}
+
+impl fmt::Debug for Repository {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Repository")
+            .field("location", &self.inner.store.location())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What an open repository consists of.
+struct Inner {
+    store: Arc<dyn Store>,
+    key: MasterKey,
+    warn: Warn,
+    index: Mutex<Option<Arc<RusticRepository<IndexedFullStatus>>>>,
+}
+
+impl Inner {
+    /// rustic over a backend, nothing read yet.
+    fn rustic(backend: &Arc<Backend>) -> Result<RusticRepository<()>, ArchiveError> {
+        let backend: Arc<dyn WriteBackend> = Arc::<Backend>::clone(backend);
+        // Without this rustic keeps a cache in the user's home, and with it object data outside the repository.
+        let options = RepositoryOptions::default().no_cache(true);
+        RusticRepository::new(&options, &RepositoryBackends::new(backend, None))
+            .map_err(|error| ArchiveError::from_rustic("open the repository", &error))
+    }
+
+    /// A fresh connection; `holding` holds snapshots back.
+    fn connect(&self, holding: bool) -> Result<(RusticRepository<OpenStatus>, Arc<Backend>), ArchiveError> {
+        let backend = Backend::new(Arc::clone(&self.store), holding);
+        let repository = self.connect_through(&backend)?;
+        Ok((repository, backend))
+    }
+
+    fn connect_through(&self, backend: &Arc<Backend>) -> Result<RusticRepository<OpenStatus>, ArchiveError> {
+        Self::rustic(backend)?.open(&Credentials::Masterkey(self.key.clone())).map_err(|error| {
+            ArchiveError::damaged("its file `config` cannot be read", "open the repository", &error)
+        })
+    }
+
+    /// The index for reading, read once.
+    fn index(&self) -> Result<Arc<RusticRepository<IndexedFullStatus>>, ArchiveError> {
+        let mut index = self.index.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(index) = &*index {
+            return Ok(Arc::clone(index));
+        }
+        let (repository, backend) = self.connect(false)?;
+        let loaded = match repository.to_indexed() {
+            Ok(loaded) => loaded,
+            Err(error) => self
+                .without_damaged_index(&backend, &error)?
+                .to_indexed()
+                .map_err(|error| index_error(&error))?,
+        };
+        Ok(Arc::clone(index.insert(Arc::new(loaded))))
+    }
+
+    /// The index for writing: only what is stored already, in little memory.
+    fn index_ids_for_saving(
+        &self,
+    ) -> Result<(RusticRepository<IndexedIdsStatus>, Arc<Backend>), ArchiveError> {
+        let (repository, backend) = self.connect(true)?;
+        let loaded = match repository.to_indexed_ids() {
+            Ok(loaded) => loaded,
+            Err(error) => self
+                .without_damaged_index(&backend, &error)?
+                .to_indexed_ids()
+                .map_err(|error| index_error(&error))?,
+        };
+        Ok((loaded, backend))
+    }
+
+    /// A connection on which index files that cannot be read are left out.
+    ///
+    /// One bad file would otherwise keep everything from being read, and whoever may add files to the store can
+    /// add one. What a lost index listed shows as damage of the restore points that need it, and only of those.
+    fn without_damaged_index(
+        &self,
+        backend: &Arc<Backend>,
+        error: &rustic_core::RusticError,
+    ) -> Result<RusticRepository<OpenStatus>, ArchiveError> {
+        tracing::debug!(error = error::plain_text(error), "could not read the index as a whole");
+        let repository = self.connect_through(backend)?;
+        for (id, damage) in damaged_indexes(&repository)? {
+            (self.warn)(&format!("the index file `index/{}` is left out: {damage}", id.to_hex().as_str()));
+            backend.ignore(FileType::Index, &id);
+        }
+        self.connect_through(backend)
+    }
+
+    /// After a write the index on disk is newer than ours.
+    fn forget_index(&self) {
+        *self.index.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
+/// Index files that cannot be read, with the reason.
+fn damaged_indexes(
+    repository: &RusticRepository<OpenStatus>,
+) -> Result<Vec<(IndexId, ArchiveError)>, ArchiveError> {
+    let ids: Vec<IndexId> = repository.list().map_err(|error| index_error(&error))?.collect();
+    let mut damaged = Vec::new();
+    for id in ids {
+        if let Err(error) = repository.get_file::<IndexFile>(&id) {
+            match index_error(&error) {
+                damage if damage.is_damage() => damaged.push((id, damage)),
+                other => return Err(other),
+            }
+        }
+    }
+    Ok(damaged)
+}
+
+fn index_error(error: &rustic_core::RusticError) -> ArchiveError {
+    ArchiveError::damaged("its index cannot be read", "read the index", error)
+}
+
+/// Turns a panic into an error: rustic unwraps in places that damaged input can reach.
+fn guarded<T>(
+    attempt: &'static str,
+    work: impl FnOnce() -> Result<T, ArchiveError>,
+) -> Result<T, ArchiveError> {
+    // Nothing that the closure shares is left half changed: the index is set in one assignment.
+    catch_unwind(AssertUnwindSafe(work))
+        .unwrap_or_else(|panic| Err(ArchiveError::Internal { attempt, source: Cause(panic_text(&*panic)) }))
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> String {
+    panic
+        .downcast_ref::<String>()
+        .cloned()
+        .or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
+        .unwrap_or_else(|| "no message".to_owned())
+}

@@ -3,8 +3,10 @@
 //! Nothing here performs I/O or takes decisions; a type lives here when at least two of
 //! `archive`, `cluster`, `plan` and `report` speak of it.
 
+pub mod check;
 pub mod facts;
 pub mod object;
+pub mod repository;
 pub mod resource;
 pub mod restore_point;
 pub mod selection;

@@ -1,6 +1,9 @@
 //! A failed command as its user sees it: what was attempted, why it failed, what to do next.
 
-use crate::{cluster::ClusterError, exit::ExitStatus, plan::select::SelectError};
+use crate::{
+    archive::ArchiveError, cluster::ClusterError, config::ConfigError, exit::ExitStatus,
+    plan::select::SelectError,
+};
 
 /// A mistake on the command line or in the configuration that clap could not see; exits 2.
 #[derive(Debug, thiserror::Error)]
@@ -24,8 +27,11 @@ impl UsageError {
 
 /// The exit code that an error brings along, if it does.
 pub(crate) fn status(error: &anyhow::Error) -> Option<ExitStatus> {
-    let is_usage =
-        |cause: &(dyn std::error::Error + 'static)| cause.is::<UsageError>() || cause.is::<SelectError>();
+    let is_usage = |cause: &(dyn std::error::Error + 'static)| {
+        cause.is::<UsageError>()
+            || cause.is::<SelectError>()
+            || cause.downcast_ref().is_some_and(ConfigError::is_usage)
+    };
     error.chain().any(is_usage).then_some(ExitStatus::Usage)
 }
 
@@ -56,6 +62,12 @@ fn hint(error: &(dyn std::error::Error + 'static)) -> Option<String> {
     }
     if let Some(cluster) = error.downcast_ref::<ClusterError>() {
         return cluster.hint();
+    }
+    if let Some(archive) = error.downcast_ref::<ArchiveError>() {
+        return archive.hint();
+    }
+    if let Some(config) = error.downcast_ref::<ConfigError>() {
+        return config.hint();
     }
     None
 }

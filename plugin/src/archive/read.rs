@@ -1,0 +1,332 @@
+//! Reading a restore point. Everything read is taken for hostile until checked: lengths before memory is
+//! reserved, checksums before content is parsed, names before they become part of anything.
+
+use std::{collections::BTreeSet, ops::ControlFlow, sync::Arc};
+
+use bytes::Bytes;
+use rustic_core::{
+    BlobId, DataId, FileType, IndexedFullStatus, Repository as RusticRepository, TreeId,
+    repofile::{BlobType, Node, NodeType, Tree},
+};
+use sha2::{Digest, Sha256};
+
+use crate::model::{
+    object::{ObjectKey, SavedObject},
+    resource::{GroupResource, Scope},
+    restore_point::{FORMAT, Manifest, RestorePointId},
+};
+
+use super::{
+    Inner,
+    backend::{self, hexadecimal},
+    error::ArchiveError,
+    layout::{Group, MANIFEST, NAMESPACED, NON_NAMESPACED, folder_namespace, refuse_component},
+    shard, snapshots,
+    store::Store,
+};
+
+const ATTEMPT: &str = "read the restore point";
+/// A folder with a million shards has some 300 MB.
+const LARGEST_TREE: usize = 512 << 20;
+const LARGEST_MANIFEST: usize = 64 << 20;
+
+/// Which objects of a restore point to read; `None` means all.
+#[derive(Clone, Debug, Default)]
+pub struct ReadFilter {
+    /// Only these kinds.
+    pub resources: Option<BTreeSet<GroupResource>>,
+    /// Of the kinds that live in namespaces, only objects in these. Says nothing about the other kinds.
+    pub namespaces: Option<BTreeSet<String>>,
+    /// Only kinds of this scope.
+    pub scope: Option<Scope>,
+}
+
+impl ReadFilter {
+    fn admits_scope(&self, scope: Scope) -> bool {
+        self.scope.is_none_or(|wanted| wanted == scope)
+    }
+
+    fn admits_resource(&self, resource: &GroupResource) -> bool {
+        self.resources.as_ref().is_none_or(|wanted| wanted.contains(resource))
+    }
+
+    fn admits_namespace(&self, namespace: &str) -> bool {
+        self.namespaces.as_ref().is_none_or(|wanted| wanted.contains(namespace))
+    }
+}
+
+/// A folder or file of a restore point, its name checked.
+#[derive(Clone, Debug)]
+pub(super) struct Entry {
+    /// One path component.
+    pub(super) name: String,
+    /// What it is.
+    pub(super) content: EntryContent,
+}
+
+/// What an entry is.
+#[derive(Clone, Debug)]
+pub(super) enum EntryContent {
+    /// A folder.
+    Folder(TreeId),
+    /// A file, in parts.
+    File(Vec<DataId>),
+}
+
+/// One restore point, open for reading.
+pub(super) struct Reader {
+    repository: Arc<RusticRepository<IndexedFullStatus>>,
+    root: TreeId,
+    id: RestorePointId,
+}
+
+impl Reader {
+    /// Opens a restore point.
+    pub(super) fn open(inner: &Inner, id: &RestorePointId) -> Result<Self, ArchiveError> {
+        let found = snapshots::find(inner, id)?;
+        Ok(Self { repository: inner.index()?, root: found.snapshot.tree, id: id.clone() })
+    }
+
+    /// Over an index and tree that are known already.
+    pub(super) fn new(
+        repository: Arc<RusticRepository<IndexedFullStatus>>,
+        root: TreeId,
+        id: RestorePointId,
+    ) -> Self {
+        Self { repository, root, id }
+    }
+
+    /// The manifest.
+    pub(super) fn manifest(&self) -> Result<Manifest, ArchiveError> {
+        let what = || format!("the manifest of restore point {}", self.id);
+        let root = self.folder(self.root, "")?;
+        let Some(EntryContent::File(parts)) = find_entry(&root, MANIFEST) else {
+            return Err(ArchiveError::damage(format!("{} is missing", what())));
+        };
+        let content = self.file(parts, LARGEST_MANIFEST, MANIFEST)?;
+        let unreadable = |error: serde_json::Error| ArchiveError::Damaged {
+            what: what(),
+            source: Some(super::error::Cause(error.to_string())),
+        };
+        // The format first: a newer manifest need not parse as one of ours.
+        let format = serde_json::from_slice::<serde_json::Value>(&content).map_err(unreadable)?["format"]
+            .as_u64()
+            .and_then(|format| u32::try_from(format).ok())
+            .unwrap_or_default();
+        if format > FORMAT {
+            return Err(ArchiveError::NewerFormat { id: self.id.clone(), format });
+        }
+        serde_json::from_slice(&content).map_err(unreadable)
+    }
+
+    /// The entries of a folder, ascending by name.
+    pub(super) fn folder(&self, tree: TreeId, path: &str) -> Result<Vec<Entry>, ArchiveError> {
+        let what = || format!("the folder `/{path}` of restore point {}", self.id);
+        let content = self.blob(BlobType::Tree, BlobId::from(*tree), LARGEST_TREE, &what)?;
+        let tree: Tree = serde_json::from_slice(&content).map_err(|error| ArchiveError::Damaged {
+            what: what(),
+            source: Some(super::error::Cause(error.to_string())),
+        })?;
+        let mut entries: Vec<Entry> = Vec::with_capacity(tree.nodes.len());
+        for node in tree.nodes {
+            let entry =
+                check_node(node).map_err(|reason| ArchiveError::damage(format!("{}: {reason}", what())))?;
+            if entries.last().is_some_and(|last| last.name >= entry.name) {
+                return Err(ArchiveError::damage(format!("{}: `{}` is out of order", what(), entry.name)));
+            }
+            entries.push(entry);
+        }
+        Ok(entries)
+    }
+
+    /// A file's content.
+    pub(super) fn file(&self, parts: &[DataId], limit: usize, path: &str) -> Result<Bytes, ArchiveError> {
+        let what = || format!("`/{path}` of restore point {}", self.id);
+        if let [part] = parts {
+            return self.blob(BlobType::Data, BlobId::from(**part), limit, &what);
+        }
+        let mut content = Vec::new();
+        for part in parts {
+            let left = limit.saturating_sub(content.len());
+            content.extend_from_slice(&self.blob(BlobType::Data, BlobId::from(**part), left, &what)?);
+        }
+        Ok(content.into())
+    }
+
+    /// The objects of a shard; `next` is the name of the one behind it.
+    pub(super) fn shard(
+        &self,
+        group: &Group,
+        entry: &Entry,
+        next: Option<&str>,
+    ) -> Result<Vec<SavedObject>, ArchiveError> {
+        let path = format!("{}/{}", group.folders().join("/"), entry.name);
+        let EntryContent::File(parts) = &entry.content else {
+            return Err(ArchiveError::damage(format!("`/{path}` of restore point {} is a folder", self.id)));
+        };
+        let content = self.file(parts, shard::LARGEST_READ, &path)?;
+        shard::read(&content, group, &entry.name, next).map_err(|reason| ArchiveError::Damaged {
+            what: format!("`/{path}` of restore point {}", self.id),
+            source: Some(super::error::Cause(reason)),
+        })
+    }
+
+    fn blob(
+        &self,
+        blob_type: BlobType,
+        id: BlobId,
+        limit: usize,
+        what: &dyn Fn() -> String,
+    ) -> Result<Bytes, ArchiveError> {
+        let damaged = |error: Box<rustic_core::RusticError>| ArchiveError::damaged(what(), ATTEMPT, &error);
+        let entry = match blob_type {
+            BlobType::Tree => self.repository.get_index_entry(&TreeId::from(id)),
+            BlobType::Data => self.repository.get_index_entry(&DataId::from(id)),
+        }
+        .map_err(damaged)?;
+        if entry.data_length() as usize > limit {
+            return Err(ArchiveError::damage(format!("{}: it claims {} bytes", what(), entry.data_length())));
+        }
+        let content = self.repository.get_blob_cached(&id, blob_type).map_err(damaged)?;
+        // The cipher proves that a part was written with our key, not that it is the right one.
+        if hexadecimal(&Sha256::digest(&content)) != id.to_hex().as_str() {
+            return Err(ArchiveError::damage(format!("{}: its checksum does not match", what())));
+        }
+        Ok(content)
+    }
+
+    /// Fails with damage unless every part is in the index and its pack in the store.
+    pub(super) fn is_stored(&self, store: &dyn Store, parts: &[DataId]) -> Result<(), ArchiveError> {
+        for part in parts {
+            let entry = self
+                .repository
+                .get_index_entry(part)
+                .map_err(|error| ArchiveError::damaged("part of it is in no index", ATTEMPT, &error))?;
+            let name = backend::name(FileType::Pack, &entry.pack);
+            let size =
+                store.size(&name).map_err(|source| ArchiveError::Store { attempt: ATTEMPT, source })?;
+            match size {
+                None => return Err(ArchiveError::damage(format!("`{name}` is missing"))),
+                Some(size) if size < u64::from(entry.location.offset) + u64::from(entry.location.length) => {
+                    return Err(ArchiveError::damage(format!("`{name}` is too short")));
+                }
+                Some(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// The groups that `filter` admits, each with its folder, in archive order.
+    pub(super) fn groups(&self, filter: &ReadFilter) -> Result<Vec<(Group, TreeId)>, ArchiveError> {
+        let mut groups = Vec::new();
+        let root = self.folder(self.root, "")?;
+        for (scope_folder, scope) in [(NAMESPACED, Scope::Namespaced), (NON_NAMESPACED, Scope::Cluster)] {
+            let Some(EntryContent::Folder(tree)) = find_entry(&root, scope_folder) else { continue };
+            if !filter.admits_scope(scope) {
+                continue;
+            }
+            for (name, tree) in self.folders(*tree, scope_folder)? {
+                let resource = GroupResource::from(name.clone());
+                if !filter.admits_resource(&resource) {
+                    continue;
+                }
+                match scope {
+                    Scope::Cluster => groups.push((Group { resource, namespace: None }, tree)),
+                    Scope::Namespaced => self.namespaces(&resource, tree, filter, &mut groups)?,
+                }
+            }
+        }
+        Ok(groups)
+    }
+
+    fn namespaces(
+        &self,
+        resource: &GroupResource,
+        tree: TreeId,
+        filter: &ReadFilter,
+        groups: &mut Vec<(Group, TreeId)>,
+    ) -> Result<(), ArchiveError> {
+        let path = format!("{NAMESPACED}/{resource}");
+        for (name, tree) in self.folders(tree, &path)? {
+            let namespace = folder_namespace(&name).ok_or_else(|| {
+                ArchiveError::damage(format!("`/{path}/{name}` of restore point {} is no namespace", self.id))
+            })?;
+            if filter.admits_namespace(namespace) {
+                let group = Group { resource: resource.clone(), namespace: Some(namespace.to_owned()) };
+                groups.push((group, tree));
+            }
+        }
+        Ok(())
+    }
+
+    fn folders(&self, tree: TreeId, path: &str) -> Result<Vec<(String, TreeId)>, ArchiveError> {
+        self.folder(tree, path)?
+            .into_iter()
+            .map(|entry| match entry.content {
+                EntryContent::Folder(tree) => Ok((entry.name, tree)),
+                EntryContent::File(_) => Err(ArchiveError::damage(format!(
+                    "`/{path}/{}` of restore point {} is a file",
+                    entry.name, self.id
+                ))),
+            })
+            .collect()
+    }
+
+    /// One object: two folders below the kind's, and one shard.
+    pub(super) fn object(&self, key: &ObjectKey) -> Result<Option<SavedObject>, ArchiveError> {
+        let group = Group { resource: key.resource.clone(), namespace: key.namespace.clone() };
+        let mut tree = self.root;
+        let mut path = String::new();
+        for folder in group.folders() {
+            let entries = self.folder(tree, &path)?;
+            match find_entry(&entries, &folder) {
+                Some(EntryContent::Folder(below)) => tree = *below,
+                _ => return Ok(None),
+            }
+            path = if path.is_empty() { folder } else { format!("{path}/{folder}") };
+        }
+        let shards = self.folder(tree, &path)?;
+        let behind = shards.partition_point(|shard| shard.name.as_str() <= key.name.as_str());
+        let Some(shard) = behind.checked_sub(1).and_then(|index| shards.get(index)) else { return Ok(None) };
+        let objects = self.shard(&group, shard, shards.get(behind).map(|next| next.name.as_str()))?;
+        Ok(objects.into_iter().find(|object| object.key.name == key.name))
+    }
+
+    /// Every object that `filter` admits, in archive order, until `visit` breaks.
+    pub(super) fn each_object(
+        &self,
+        filter: &ReadFilter,
+        visit: &mut dyn FnMut(SavedObject) -> ControlFlow<()>,
+    ) -> Result<(), ArchiveError> {
+        for (group, tree) in self.groups(filter)? {
+            let shards = self.folder(tree, &group.folders().join("/"))?;
+            for (index, entry) in shards.iter().enumerate() {
+                let next = shards.get(index + 1).map(|next| next.name.as_str());
+                for object in self.shard(&group, entry, next)? {
+                    if visit(object).is_break() {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn find_entry<'entries>(entries: &'entries [Entry], name: &str) -> Option<&'entries EntryContent> {
+    let index = entries.binary_search_by(|entry| entry.name.as_str().cmp(name)).ok()?;
+    entries.get(index).map(|entry| &entry.content)
+}
+
+fn check_node(node: Node) -> Result<Entry, String> {
+    let name = node.name().to_str().map(str::to_owned).ok_or("a name is not valid text")?;
+    if let Some(reason) = refuse_component(&name) {
+        return Err(format!("`{name}`: {reason}"));
+    }
+    let content = match (node.node_type, node.subtree, node.content) {
+        (NodeType::Dir, Some(tree), _) => EntryContent::Folder(tree),
+        (NodeType::File, _, Some(parts)) => EntryContent::File(parts),
+        _ => return Err(format!("`{name}` is neither a folder nor a file with content")),
+    };
+    Ok(Entry { name, content })
+}
