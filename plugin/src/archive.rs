@@ -156,6 +156,10 @@ struct Inner {
 }
 
 impl Inner {
+    fn new(store: Arc<dyn Store>, key: MasterKey, warn: Warn) -> Self {
+        Self { store, key, warn, index: Mutex::new(None) }
+    }
+
     /// rustic over a backend, nothing read yet.
     fn rustic(backend: &Arc<Backend>) -> Result<RusticRepository<()>, ArchiveError> {
         let backend: Arc<dyn WriteBackend> = Arc::<Backend>::clone(backend);
@@ -272,3 +276,6 @@ fn panic_text(panic: &(dyn Any + Send)) -> String {
         .or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
         .unwrap_or_else(|| "no message".to_owned())
 }
+
+#[cfg(test)]
+mod tests;

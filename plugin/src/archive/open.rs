@@ -1,6 +1,6 @@
 //! Opening a repository, and creating one: what is at a location, and which key fits.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use rustic_core::{
     ConfigOptions, Credentials, FileType, Id, KeyOptions, OpenStatus, Repository as RusticRepository,
@@ -240,11 +240,5 @@ fn read_key_cost(backend: &Backend, id: &Id) -> Result<bool, ArchiveError> {
             Some(source) if !source.is_damage() => Err(ArchiveError::Store { attempt: ATTEMPT, source }),
             _ => Ok(false),
         },
-    }
-}
-
-impl Inner {
-    fn new(store: Arc<dyn Store>, key: MasterKey, warn: Warn) -> Self {
-        Self { store, key, warn, index: Mutex::new(None) }
     }
 }

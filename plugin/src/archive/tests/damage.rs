@@ -1,0 +1,151 @@
+//! Damage is found, named, and keeps no more from being read than it must.
+
+use std::io::{Seek, SeekFrom, Write};
+
+use super::*;
+
+fn flip_byte(path: &Path, offset: u64) {
+    let content = fs::read(path).unwrap();
+    let index = usize::try_from(offset).unwrap();
+    let mut file = fs::File::options().write(true).open(path).unwrap();
+    file.seek(SeekFrom::Start(offset)).unwrap();
+    file.write_all(&[content[index] ^ 1]).unwrap();
+}
+
+fn largest(files: Vec<PathBuf>) -> PathBuf {
+    files.into_iter().max_by_key(|path| fs::metadata(path).unwrap().len()).unwrap()
+}
+
+/// The report must be of damage and must name the restore point.
+fn assert_found(repository: &Repository, depth: CheckDepth, id: &RestorePointId) -> CheckReport {
+    let report = repository.check(depth).unwrap();
+    assert!(report.is_damaged(), "{:#?}", report.findings);
+    assert!(
+        report.findings.iter().any(|finding| finding.restore_points.contains(id)),
+        "{:#?}",
+        report.findings
+    );
+    for finding in &report.findings {
+        assert!(!finding.message.contains("rustic"), "{}", finding.message);
+        assert!(!finding.message.contains('\n'), "{}", finding.message);
+    }
+    report
+}
+
+#[test]
+fn a_flipped_byte_in_a_pack_is_named_by_the_objects_it_hits() {
+    let fixture = Fixture::new();
+    let point = fixture.save(&config_maps("shop", 500));
+    flip_byte(&largest(fixture.files("data")), 100);
+    let repository = fixture.reopened();
+    let report = assert_found(&repository, CheckDepth::Data, &point.id);
+    let affected: Vec<&String> = report.findings.iter().flat_map(|finding| &finding.affected).collect();
+    assert_eq!(affected.len(), 1, "{affected:?}");
+    assert!(affected[0].starts_with("shop/configmaps/map-"), "{affected:?}");
+    // Everything else is still read.
+    let readable = (0..500)
+        .filter(|number| {
+            let key = ObjectKey::new(
+                GroupResource::new("configmaps", ""),
+                Some("shop"),
+                &format!("map-{number:05}"),
+            );
+            matches!(repository.object(&point.id, &key), Ok(Some(_)))
+        })
+        .count();
+    assert!((400..500).contains(&readable), "{readable}");
+}
+
+#[test]
+fn a_missing_pack_is_found_without_reading_data() {
+    let fixture = Fixture::new();
+    let point = fixture.save(&config_maps("shop", 500));
+    fs::remove_file(largest(fixture.files("data"))).unwrap();
+    let report = assert_found(&fixture.reopened(), CheckDepth::Structure, &point.id);
+    assert!(report.findings.iter().any(|finding| finding.affected.len() > 10), "{:#?}", report.findings);
+}
+
+#[test]
+fn a_shortened_pack_is_found_without_reading_data() {
+    let fixture = Fixture::new();
+    let point = fixture.save(&config_maps("shop", 500));
+    let pack = largest(fixture.files("data"));
+    let length = fs::metadata(&pack).unwrap().len();
+    fs::File::options().write(true).open(&pack).unwrap().set_len(length / 2).unwrap();
+    assert_found(&fixture.reopened(), CheckDepth::Structure, &point.id);
+    assert_found(&fixture.reopened(), CheckDepth::Data, &point.id);
+}
+
+#[test]
+fn a_missing_index_hits_only_what_it_listed() {
+    let fixture = Fixture::new();
+    let first = fixture.save(&config_maps("shop", 50));
+    let index = fixture.files("index").remove(0);
+    let second = fixture.save(&config_maps("web", 50));
+    fs::remove_file(index).unwrap();
+    let repository = fixture.reopened();
+    assert_found(&repository, CheckDepth::Structure, &first.id);
+    assert!(repository.manifest(&first.id).unwrap_err().is_damage());
+    assert_eq!(read_all(&repository, &second.id, &ReadFilter::default()).len(), 50);
+}
+
+#[test]
+fn a_damaged_index_is_left_out_with_a_warning() {
+    let fixture = Fixture::new();
+    let first = fixture.save(&config_maps("shop", 50));
+    let index = fixture.files("index").remove(0);
+    let second = fixture.save(&config_maps("web", 50));
+    flip_byte(&index, 40);
+    let repository = fixture.reopened();
+    assert_eq!(read_all(&repository, &second.id, &ReadFilter::default()).len(), 50);
+    assert!(fixture.warnings().iter().any(|warning| warning.contains("index/")), "{:?}", fixture.warnings());
+    assert_found(&repository, CheckDepth::Structure, &first.id);
+    // The next run stores again what the index had listed, and is whole.
+    let third = save(&repository, &config_maps("shop", 50)).unwrap();
+    assert_eq!(read_all(&repository, &third.id, &ReadFilter::default()).len(), 50);
+}
+
+#[test]
+fn a_truncated_snapshot_hides_no_other() {
+    let fixture = Fixture::new();
+    let first = fixture.save(&config_maps("shop", 5));
+    let snapshot = fixture.files("snapshots").remove(0);
+    let second = fixture.save(&config_maps("shop", 6));
+    let content = fs::read(&snapshot).unwrap();
+    for length in [0, 1, 20, content.len() / 2, content.len() - 1] {
+        fs::write(&snapshot, &content[..length]).unwrap();
+        assert_eq!(fixture.repository.restore_points().unwrap(), [second.clone()]);
+        assert!(fixture.warnings().pop().unwrap().contains(first.id.short()));
+        assert!(fixture.repository.manifest(&first.id).unwrap_err().is_damage());
+        assert_found(&fixture.repository, CheckDepth::Structure, &first.id);
+    }
+}
+
+#[test]
+fn every_single_flipped_byte_of_every_small_file_is_found() {
+    let fixture = Fixture::new();
+    fixture.save(&config_maps("shop", 3));
+    for folder in ["snapshots", "index"] {
+        let path = fixture.files(folder).remove(0);
+        let content = fs::read(&path).unwrap();
+        for offset in (0..content.len()).step_by(7) {
+            flip_byte(&path, offset as u64);
+            let report = fixture.reopened().check(CheckDepth::Structure).unwrap();
+            assert!(report.is_damaged(), "{folder} at {offset}");
+            fs::write(&path, &content).unwrap();
+        }
+    }
+    assert_whole(&fixture.reopened());
+}
+
+#[test]
+fn a_restore_point_under_the_name_of_another_is_found() {
+    let fixture = Fixture::new();
+    fixture.save(&config_maps("shop", 5));
+    fixture.save(&config_maps("shop", 6));
+    let files = fixture.files("snapshots");
+    // Authentic content, wrong name: an older state passed off as a newer one.
+    fs::copy(&files[0], &files[1]).unwrap();
+    assert_eq!(fixture.repository.restore_points().unwrap().len(), 1);
+    assert!(fixture.repository.check(CheckDepth::Structure).unwrap().is_damaged());
+}
