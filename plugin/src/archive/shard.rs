@@ -278,3 +278,6 @@ pub(super) fn read(
     }
     Ok(objects)
 }
+
+#[cfg(test)]
+mod tests;

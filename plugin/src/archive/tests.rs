@@ -3,6 +3,7 @@
 mod damage;
 mod faults;
 mod hostile;
+mod killed;
 mod opening;
 mod saving;
 

@@ -1,10 +1,162 @@
 //! `kubectl backup delete`.
 
-use crate::{cli::upkeep::DeleteArgs, exit::ExitStatus};
+use std::io::{self, IsTerminal};
 
-use super::session::Session;
+use anyhow::Context;
+
+use crate::{
+    cli::upkeep::DeleteArgs,
+    exit::ExitStatus,
+    model::restore_point::{RestorePoint, RestorePointId},
+    report::terminal::clean_line,
+};
+
+use super::{
+    failure::UsageError,
+    session::{Session, blocking},
+};
+
+/// The shortest beginning of an id that names a restore point; fewer digits are hit by accident.
+const SHORTEST_PREFIX: usize = 4;
 
 /// Runs `delete`.
-pub(crate) async fn run(_args: DeleteArgs, _session: &Session) -> anyhow::Result<ExitStatus> {
-    anyhow::bail!("`delete` is not built yet")
+pub(crate) async fn run(args: DeleteArgs, session: &Session) -> anyhow::Result<ExitStatus> {
+    let repository = session.repository().await?;
+    let reader = repository.clone();
+    let points = blocking(move || Ok(reader.restore_points()?)).await?;
+    let chosen = choose(&args.restore_points, &points)?;
+    if args.dry_run {
+        return report(session, &chosen, " (dry run)");
+    }
+    if !args.yes && !confirmed(&chosen).await? {
+        session.printer.note("nothing was deleted");
+        return Ok(ExitStatus::Failed);
+    }
+    let ids: Vec<RestorePointId> = chosen.iter().map(|point| point.id.clone()).collect();
+    blocking(move || Ok(repository.delete(&ids)?)).await?;
+    session.printer.note(
+        "Data that other restore points use too is kept. What only these used stays in the repository as well: this \
+         version does not free space yet.",
+    );
+    report(session, &chosen, "")
+}
+
+fn report(session: &Session, chosen: &[RestorePoint], note: &str) -> anyhow::Result<ExitStatus> {
+    let lines: Vec<String> = chosen.iter().map(|point| format!("{} deleted{note}", shown(point))).collect();
+    session.printer.data(&lines.join("\n"))?;
+    Ok(ExitStatus::Done)
+}
+
+/// `restorepoint "shop-20261125-121100" (3f2a9c01)`
+fn shown(point: &RestorePoint) -> String {
+    format!("restorepoint \"{}\" ({})", clean_line(&point.summary.name), point.id)
+}
+
+/// The restore points that are meant: by name, by id, or by the beginning of an id. Each of them once, in the
+/// order they were named. Nothing is chosen unless all are clear.
+fn choose(words: &[String], points: &[RestorePoint]) -> Result<Vec<RestorePoint>, UsageError> {
+    let mut chosen: Vec<RestorePoint> = Vec::new();
+    for word in words {
+        let point = choose_one(word, points)?;
+        if chosen.iter().all(|other| other.id != point.id) {
+            chosen.push(point.clone());
+        }
+    }
+    Ok(chosen)
+}
+
+fn choose_one<'points>(
+    word: &str,
+    points: &'points [RestorePoint],
+) -> Result<&'points RestorePoint, UsageError> {
+    let is_prefix = word.len() >= SHORTEST_PREFIX && word.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let matching: Vec<&RestorePoint> = points
+        .iter()
+        .filter(|point| {
+            point.summary.name == word || (is_prefix && point.id.0.starts_with(&word.to_lowercase()))
+        })
+        .collect();
+    match matching[..] {
+        [point] => Ok(point),
+        [] => Err(UsageError::with_hint(
+            format!("no restore point has the id or name `{word}`"),
+            "see what there is: kubectl backup list",
+        )),
+        _ => {
+            let ids: Vec<String> = matching.iter().map(|point| point.id.to_string()).collect();
+            Err(UsageError::with_hint(
+                format!("`{word}` names {} restore points", matching.len()),
+                format!("name one by its id: {}", ids.join(", ")),
+            ))
+        }
+    }
+}
+
+async fn confirmed(chosen: &[RestorePoint]) -> anyhow::Result<bool> {
+    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+        return Err(UsageError::with_hint(
+            "deleting asks first, and there is no terminal to ask on",
+            "say --yes to delete without being asked, or --dry-run to see what would be deleted",
+        )
+        .into());
+    }
+    let names: Vec<String> = chosen.iter().map(shown).collect();
+    blocking(move || {
+        dialoguer::Confirm::new()
+            .with_prompt(format!("Delete {}?", names.join(", ")))
+            .default(false)
+            .interact()
+            .context("could not ask on the terminal")
+    })
+    .await
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use crate::model::restore_point::{Completeness, Summary};
+
+    use super::*;
+
+    fn point(id: &str, name: &str) -> RestorePoint {
+        RestorePoint {
+            id: RestorePointId(format!("{id}{}", "0".repeat(64 - id.len()))),
+            created: Timestamp::UNIX_EPOCH,
+            summary: Summary {
+                format: 1,
+                name: name.to_owned(),
+                completeness: Completeness::Complete,
+                objects: 0,
+                bytes: 0,
+                namespaces: Vec::new(),
+                namespace_count: 0,
+                cluster_uid: String::new(),
+                context: String::new(),
+                scope: String::new(),
+            },
+        }
+    }
+
+    fn choice(words: &[&str]) -> Result<Vec<String>, String> {
+        let points =
+            [point("aaaa1111", "daily"), point("aaaa2222", "daily"), point("bbbb3333", "before-upgrade")];
+        let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+        choose(&words, &points)
+            .map(|chosen| chosen.iter().map(|point| point.id.to_string()).collect())
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn restore_points_are_named_by_name_and_by_the_beginning_of_an_id() {
+        assert_eq!(choice(&["before-upgrade", "AAAA1", "bbbb3333"]).unwrap(), ["bbbb3333", "aaaa1111"]);
+    }
+
+    #[test]
+    fn what_is_unclear_chooses_nothing() {
+        insta::assert_snapshot!(choice(&["bbbb3333", "daily"]).unwrap_err(), @"`daily` names 2 restore points");
+        insta::assert_snapshot!(choice(&["aaaa"]).unwrap_err(), @"`aaaa` names 2 restore points");
+        insta::assert_snapshot!(choice(&["bbbb3333", "latest"]).unwrap_err(), @"no restore point has the id or name `latest`");
+        insta::assert_snapshot!(choice(&["bbb"]).unwrap_err(), @"no restore point has the id or name `bbb`");
+    }
 }
