@@ -195,7 +195,7 @@ fn restore_points_share_a_repository_with_backups_of_restic() {
     assert_eq!(repository.restore_points().unwrap(), []);
     let point = save(&repository);
     place.restic(&["backup", key_file.to_str().unwrap()]);
-    assert_eq!(repository.restore_points().unwrap(), [point.clone()]);
+    assert_eq!(repository.restore_points().unwrap(), std::slice::from_ref(&point));
     let key = ObjectKey::new(GroupResource::new("configmaps", ""), Some("shop"), &name(42));
     assert_eq!(repository.object(&point.id, &key).unwrap().unwrap().body, body(42));
     assert!(place.restic(&["check", "--read-data"]).contains("no errors were found"));

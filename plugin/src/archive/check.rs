@@ -194,13 +194,12 @@ impl Walk {
                 continue;
             };
             let known = (parts.clone(), format!("{group}/{}\0{}", entry.name, next.unwrap_or_default()));
-            let result = match self.shards.get(&known) {
-                Some(result) => result.clone(),
-                None => {
-                    let result = self.shard(inner, reader, group, entry, next)?;
-                    self.shards.insert(known, result.clone());
-                    result
-                }
+            let result = if let Some(result) = self.shards.get(&known) {
+                result.clone()
+            } else {
+                let result = self.shard(inner, reader, group, entry, next)?;
+                self.shards.insert(known, result.clone());
+                result
             };
             match result {
                 Ok(count) => objects += count,

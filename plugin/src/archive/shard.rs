@@ -251,10 +251,10 @@ pub(super) fn read(
     name: &str,
     next: Option<&str>,
 ) -> Result<Vec<SavedObject>, String> {
-    let list: List = serde_json::from_slice(content).map_err(|error| error.to_string())?;
-    let mut objects = Vec::with_capacity(list.items.len());
+    let List { items } = serde_json::from_slice(content).map_err(|error| error.to_string())?;
+    let mut objects = Vec::with_capacity(items.len());
     let mut last: Option<String> = None;
-    for body in list.items {
+    for body in items {
         let found = |pointer: &str| body.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
         let found_name = found("/metadata/name").to_owned();
         let expected = if last.is_none() { name } else { &found_name };

@@ -165,7 +165,7 @@ impl Sample {
     }
 }
 
-/// `count` ConfigMaps in one namespace.
+/// `count` objects of one kind in one namespace.
 fn config_maps(namespace: &str, count: usize) -> Vec<Sample> {
     (0..count).map(|number| Sample::new("configmaps", Some(namespace), &format!("map-{number:05}"))).collect()
 }

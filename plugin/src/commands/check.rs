@@ -1,10 +1,48 @@
 //! `kubectl backup check`.
 
-use crate::{cli::upkeep::CheckArgs, exit::ExitStatus};
+use std::collections::BTreeSet;
 
-use super::session::Session;
+use crate::{
+    cli::{output::RecordFormat, upkeep::CheckArgs},
+    exit::ExitStatus,
+    model::check::{CheckDepth, CheckReport},
+    report,
+};
+
+use super::session::{Session, blocking};
 
 /// Runs `check`.
-pub(crate) async fn run(_args: CheckArgs, _session: &Session) -> anyhow::Result<ExitStatus> {
-    anyhow::bail!("`check` is not built yet")
+pub(crate) async fn run(args: CheckArgs, session: &Session) -> anyhow::Result<ExitStatus> {
+    let repository = session.repository().await?;
+    let depth = if args.read_data { CheckDepth::Data } else { CheckDepth::Structure };
+    let found = blocking(move || Ok(repository.check(depth)?)).await?;
+    session.printer.data(&rendered(&found, args.output)?)?;
+    if !found.is_damaged() {
+        return Ok(ExitStatus::Done);
+    }
+    if depth == CheckDepth::Structure {
+        session.printer.note("see every object that is hit: kubectl backup check --read-data");
+    }
+    Ok(ExitStatus::Failed)
+}
+
+fn rendered(found: &CheckReport, format: RecordFormat) -> anyhow::Result<String> {
+    Ok(match format {
+        RecordFormat::Table => report::check::text(found, false),
+        RecordFormat::Wide => report::check::text(found, true),
+        RecordFormat::Json => serde_json::to_string_pretty(found)?,
+        RecordFormat::Yaml => serde_saphyr::to_string(found)?,
+        RecordFormat::Name => damaged(found),
+    })
+}
+
+/// The ids of the restore points that are damaged, one a line.
+fn damaged(found: &CheckReport) -> String {
+    let ids: BTreeSet<&str> = found
+        .findings
+        .iter()
+        .filter(|finding| finding.severity == crate::model::check::Severity::Damage)
+        .flat_map(|finding| finding.restore_points.iter().map(|id| id.0.as_str()))
+        .collect();
+    ids.into_iter().collect::<Vec<_>>().join("\n")
 }

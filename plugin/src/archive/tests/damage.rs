@@ -114,7 +114,7 @@ fn a_truncated_snapshot_hides_no_other() {
     let content = fs::read(&snapshot).unwrap();
     for length in [0, 1, 20, content.len() / 2, content.len() - 1] {
         fs::write(&snapshot, &content[..length]).unwrap();
-        assert_eq!(fixture.repository.restore_points().unwrap(), [second.clone()]);
+        assert_eq!(fixture.repository.restore_points().unwrap(), std::slice::from_ref(&second));
         assert!(fixture.warnings().pop().unwrap().contains(first.id.short()));
         assert!(fixture.repository.manifest(&first.id).unwrap_err().is_damage());
         assert_found(&fixture.repository, CheckDepth::Structure, &first.id);

@@ -87,7 +87,7 @@ fn a_disk_that_fills_up_at_any_write_leaves_nothing_half_done() {
                 break;
             }
             Err(ArchiveError::Store { source: StoreError::NoSpace { .. }, .. }) => {
-                assert_eq!(fixture.repository.restore_points().unwrap(), [first.clone()]);
+                assert_eq!(fixture.repository.restore_points().unwrap(), std::slice::from_ref(&first));
                 failures += 1;
             }
             Err(other) => panic!("{other:?}"),

@@ -23,7 +23,7 @@ fn files_added_by_a_stranger_keep_nothing_from_being_read() {
         fs::write(fixture.folder.path().join(folder).join("readme.txt"), "no id").unwrap();
     }
     let repository = fixture.reopened();
-    assert_eq!(repository.restore_points().unwrap(), [point.clone()]);
+    assert_eq!(repository.restore_points().unwrap(), std::slice::from_ref(&point));
     assert_eq!(read_all(&repository, &point.id, &ReadFilter::default()).len(), 5);
     save(&repository, &config_maps("shop", 6)).unwrap();
     assert!(repository.check(CheckDepth::Data).unwrap().is_damaged());

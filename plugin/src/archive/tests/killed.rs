@@ -22,7 +22,7 @@ const OBJECTS: usize = 1500;
 fn objects(round: u64) -> Vec<Sample> {
     let mut random = Random(round + 1);
     let mut object = |number: usize| {
-        let text: String = (0..64).map(|_| format!("{:016x}", random.next())).collect();
+        let text = (0..64).fold(String::new(), |text, _| text + &format!("{:016x}", random.next()));
         Sample::with_text("configmaps", Some(&format!("round-{round}")), &format!("map-{number:05}"), &text)
     };
     (0..OBJECTS).map(&mut object).collect()
@@ -96,7 +96,7 @@ fn a_killed_writer_leaves_no_damage() {
         let before = file_count(&fixture);
         let files = usize::try_from(random.next()).unwrap() % (uninterrupted + 2);
         let mut child = start_writer(&fixture, round);
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + Duration::from_mins(1);
         while file_count(&fixture) < before + files && child.try_wait().unwrap().is_none() {
             assert!(Instant::now() < deadline, "the writer hangs");
             std::thread::yield_now();

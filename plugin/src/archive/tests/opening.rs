@@ -5,15 +5,11 @@ use std::io::Write;
 use super::*;
 
 fn rendered(error: &ArchiveError, folder: &Path) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        text.push_str(&format!("\n  caused by: {error}"));
-        cause = error.source();
-    }
-    if let Some(hint) = error.hint() {
-        text.push_str(&format!("\nhint: {hint}"));
-    }
+    let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
+    let mut lines = vec![error.to_string()];
+    lines.extend(causes.map(|cause| format!("  caused by: {cause}")));
+    lines.extend(error.hint().map(|hint| format!("hint: {hint}")));
+    let text = lines.join("\n");
     text.replace(&folder.display().to_string(), "FOLDER")
 }
 
@@ -118,11 +114,7 @@ fn many_first_runs_at_once_make_one_repository() {
         let runs: Vec<_> = (0..3)
             .map(|_| scope.spawn(|| open_or_create(&access(folder.path()), silent()).unwrap().1))
             .collect();
-        runs.into_iter()
-            .filter(|_| true)
-            .map(|run| run.join().unwrap())
-            .filter(|opened| *opened == Opened::Created)
-            .count()
+        runs.into_iter().map(|run| run.join().unwrap()).filter(|opened| *opened == Opened::Created).count()
     });
     assert_eq!(created, 1);
     let repository = open(&access(folder.path()), silent()).unwrap();

@@ -25,7 +25,7 @@ fn what_is_saved_is_read_back() {
     let objects = varied();
     let point = fixture.save(&objects);
     let repository = fixture.reopened();
-    assert_eq!(repository.restore_points().unwrap(), [point.clone()]);
+    assert_eq!(repository.restore_points().unwrap(), std::slice::from_ref(&point));
     assert_eq!(repository.manifest(&point.id).unwrap(), manifest(&objects));
     let expected: Vec<_> =
         ordered(&objects).iter().map(|object| (object.key.clone(), object.body())).collect();
