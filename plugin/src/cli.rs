@@ -11,7 +11,7 @@ pub mod restore;
 pub mod selection;
 pub mod upkeep;
 
-use clap::{Parser, Subcommand};
+use clap::{ArgAction, Parser, Subcommand};
 
 use connection::ConnectionArgs;
 use repository::RepositoryArgs;
@@ -51,13 +51,22 @@ pub struct GlobalArgs {
     /// Which repository, and its password.
     #[command(flatten)]
     pub repository: RepositoryArgs,
-    /// Say more on stderr; `-v=2` or `-vv` for every request
-    #[arg(short = 'v', long = "verbose", global = true, value_name = "LEVEL", num_args = 0..=1, require_equals = true,
-          default_missing_value = "1", default_value_t = 0, hide_default_value = true, help_heading = "Output")]
-    pub verbosity: u8,
+    /// Say more on stderr: `-v`, `-vv` or `-v=2` for every request, `-v=3` for everything
+    ///
+    /// The level needs its `=`: in `-v 2` the 2 could as well be a restore point.
+    #[arg(short = 'v', long = "v", visible_alias = "verbose", global = true, value_name = "LEVEL", num_args = 0..=1, require_equals = true,
+          default_missing_value = "1", action = ArgAction::Append, help_heading = "Output")]
+    verbosity: Vec<u8>,
     /// Say nothing but results and errors
     #[arg(short, long, global = true, help_heading = "Output")]
     pub quiet: bool,
+}
+
+impl GlobalArgs {
+    /// How much to say: each `-v` adds its level.
+    pub fn verbosity(&self) -> u8 {
+        self.verbosity.iter().fold(0, |sum, level| sum.saturating_add(*level))
+    }
 }
 
 /// The verbs.
@@ -96,12 +105,25 @@ pub enum Command {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
+    use clap::{CommandFactory, Parser};
+    use rstest::rstest;
 
     use super::Cli;
 
     #[test]
     fn definition_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[rstest]
+    #[case::silent(&[], 0)]
+    #[case::once(&["-v"], 1)]
+    #[case::twice(&["-vv"], 2)]
+    #[case::level(&["-v=3"], 3)]
+    #[case::kubectls_long_form(&["--v=4"], 4)]
+    #[case::before_and_after_the_verb(&["--verbose", "-v"], 2)]
+    fn verbosity_is_the_sum_of_its_flags(#[case] flags: &[&str], #[case] expected: u8) {
+        let words = ["kubectl-backup", "list"].into_iter().chain(flags.iter().copied());
+        assert_eq!(Cli::try_parse_from(words).unwrap().global.verbosity(), expected);
     }
 }

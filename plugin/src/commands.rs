@@ -38,7 +38,7 @@ pub(crate) async fn run(cli: Cli, printer: &Printer) -> anyhow::Result<ExitStatu
         Command::Delete(args) => delete::run(args, &session).await,
         Command::Check(args) => check::run(args, &session).await,
         Command::Doctor(args) => doctor::run(args, &session).await,
-        Command::Completion(args) => completion::run(args, &session).await,
+        Command::Completion(args) => completion::run(&args, &session),
         Command::Complete(args) => complete::run(args, &session).await,
     }
 }

@@ -17,6 +17,9 @@ pub enum ExitStatus {
     Different,
     /// `diff` failed: above 1, as in diff(1).
     DiffFailed,
+    /// Nobody reads stdout any more, as after `| head`: what a process gets that the signal for it ends, which is
+    /// what a shell expects of every program in a pipeline. It says nothing about the work.
+    ReaderGone,
 }
 
 impl From<ExitStatus> for ExitCode {
@@ -26,6 +29,8 @@ impl From<ExitStatus> for ExitCode {
             ExitStatus::Failed | ExitStatus::Different => 1,
             ExitStatus::Usage | ExitStatus::DiffFailed => 2,
             ExitStatus::Incomplete => 3,
+            // 128 + SIGPIPE
+            ExitStatus::ReaderGone => 141,
         })
     }
 }

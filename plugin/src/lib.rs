@@ -16,7 +16,7 @@ pub mod report;
 
 use std::{ffi::OsString, process::ExitCode};
 
-use clap::Parser;
+use clap::{ColorChoice, CommandFactory, FromArgMatches};
 
 use cli::Cli;
 use exit::ExitStatus;
@@ -24,9 +24,8 @@ use report::printer::Printer;
 
 /// Runs the command line `arguments` (the program's name first) to its end.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let arguments = commands::complete::translate_shim_call(arguments.into_iter().collect());
-    let cli = Cli::parse_from(arguments);
-    report::log::start(cli.global.verbosity);
+    let cli = parse(commands::complete::translate_shim_call(arguments.into_iter().collect()));
+    report::log::start(cli.global.verbosity());
     let printer = Printer::for_process(cli.global.quiet);
     let failure_status = commands::failure_status(&cli.command);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
@@ -41,9 +40,21 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     runtime.shutdown_background();
     match outcome {
         Ok(status) => status.into(),
+        Err(error) if commands::failure::is_reader_gone(&error) => ExitStatus::ReaderGone.into(),
         Err(error) => {
             printer.error(&commands::failure::render(&error));
             commands::failure::status(&error).unwrap_or(failure_status).into()
         }
     }
+}
+
+/// Ends the process with clap's text for `--help`, `--version` (exit code 0) and a wrong line (2).
+fn parse(arguments: Vec<OsString>) -> Cli {
+    let mut definition = Cli::command();
+    // clap lets an empty `NO_COLOR` pass; kubectl does not.
+    if std::env::var_os("NO_COLOR").is_some() {
+        definition = definition.color(ColorChoice::Never);
+    }
+    let matches = definition.clone().get_matches_from(arguments);
+    Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.format(&mut definition).exit())
 }

@@ -1,9 +1,13 @@
 //! A failed command as its user sees it: what was attempted, why it failed, what to do next.
 
+use std::fmt::Write;
+
 use crate::{
     archive::ArchiveError, cluster::ClusterError, config::ConfigError, exit::ExitStatus,
-    plan::select::SelectError,
+    plan::select::SelectError, report::printer,
 };
+
+use super::completion::InstallError;
 
 /// A mistake on the command line or in the configuration that clap could not see; exits 2.
 #[derive(Debug, thiserror::Error)]
@@ -35,20 +39,24 @@ pub(crate) fn status(error: &anyhow::Error) -> Option<ExitStatus> {
     error.chain().any(is_usage).then_some(ExitStatus::Usage)
 }
 
+/// Whether the command only failed because nobody reads its output any more.
+pub(crate) fn is_reader_gone(error: &anyhow::Error) -> bool {
+    error.chain().any(printer::reader_is_gone)
+}
+
 /// `error: …`, each further cause once, and the hint of the innermost error that has one.
 pub(crate) fn render(error: &anyhow::Error) -> String {
     let mut text = format!("error: {error}");
-    let mut shown = error.to_string();
     for cause in error.chain().skip(1) {
         let message = cause.to_string();
         // Many libraries print their cause and expose it too; saying it twice helps nobody.
-        if !shown.contains(&message) {
-            text.push_str(&format!("\n  caused by: {message}"));
-            shown = message;
+        if !text.contains(message.trim()) {
+            let lines = message.trim().replace('\n', "\n    ");
+            let _ = write!(text, "\n  caused by: {lines}");
         }
     }
     if let Some(hint) = error.chain().filter_map(hint).last() {
-        text.push_str(&format!("\n\nhint: {hint}"));
+        let _ = write!(text, "\n\nhint: {hint}");
     }
     text
 }
@@ -69,5 +77,65 @@ fn hint(error: &(dyn std::error::Error + 'static)) -> Option<String> {
     if let Some(config) = error.downcast_ref::<ConfigError>() {
         return config.hint();
     }
+    if let Some(install) = error.downcast_ref::<InstallError>() {
+        return Some(install.hint());
+    }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("{message}")]
+    struct Layer {
+        message: &'static str,
+        #[source]
+        source: Option<Box<Layer>>,
+    }
+
+    fn chain(messages: &[&'static str]) -> anyhow::Error {
+        let mut inner = None;
+        for message in messages.iter().rev() {
+            inner = Some(Box::new(Layer { message, source: inner }));
+        }
+        anyhow::Error::new(*inner.unwrap())
+    }
+
+    #[test]
+    fn each_cause_is_said_once() {
+        let error = chain(&["could not list pods: gone", "service error", "gone", "line one\nline two\n"]);
+        insta::assert_snapshot!(render(&error), @r"
+        error: could not list pods: gone
+          caused by: service error
+          caused by: line one
+            line two
+        ");
+    }
+
+    #[test]
+    fn usage_error_exits_two_with_its_hint_however_deep_it_lies() {
+        let error =
+            anyhow::Error::new(UsageError::with_hint("no such kind `deploi`", "did you mean `deploy`?"))
+                .context("could not read the selection");
+        insta::assert_snapshot!(render(&error), @r"
+        error: could not read the selection
+          caused by: no such kind `deploi`
+
+        hint: did you mean `deploy`?
+        ");
+        assert_eq!(status(&error), Some(ExitStatus::Usage));
+        assert_eq!(status(&chain(&["anything else"])), None);
+    }
+
+    #[test]
+    fn install_error_tells_a_way_out() {
+        let error = anyhow::Error::new(InstallError::Foreign { shim: "/bin/kubectl_complete-backup".into() });
+        insta::assert_snapshot!(render(&error), @r"
+        error: /bin/kubectl_complete-backup exists and does not lead to this program
+
+        hint: look at it; if it is not needed, delete /bin/kubectl_complete-backup and run this again
+        ");
+    }
 }

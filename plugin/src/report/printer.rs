@@ -1,25 +1,43 @@
 //! Who may write where: data to stdout, talk to stderr. Nothing else in the plugin prints.
 
-use std::io::{self, IsTerminal, Write};
+use std::{
+    error::Error,
+    io::{self, IsTerminal, Write},
+};
 
 use super::terminal;
 
 /// The way to stdout and stderr.
 #[derive(Clone, Debug)]
 pub struct Printer {
-    quiet: bool,
+    talk: Talk,
     stdout_is_terminal: bool,
     stderr_is_terminal: bool,
+}
+
+/// How much goes to stderr.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Talk {
+    All,
+    /// Warnings and errors only.
+    Trouble,
+    Nothing,
 }
 
 impl Printer {
     /// For the streams of this process.
     pub fn for_process(quiet: bool) -> Self {
         Self {
-            quiet,
+            talk: if quiet { Talk::Trouble } else { Talk::All },
             stdout_is_terminal: io::stdout().is_terminal(),
             stderr_is_terminal: io::stderr().is_terminal(),
         }
+    }
+
+    /// Writes data only, and nothing at all on stderr: for completion, where talk would fall into the line that
+    /// is being typed.
+    pub fn silent() -> Self {
+        Self { talk: Talk::Nothing, stdout_is_terminal: false, stderr_is_terminal: false }
     }
 
     /// Whether a person reads stdout.
@@ -29,12 +47,12 @@ impl Printer {
 
     /// Whether progress may be drawn on stderr.
     pub fn draws_progress(&self) -> bool {
-        !self.quiet && self.stderr_is_terminal
+        self.talk == Talk::All && self.stderr_is_terminal
     }
 
     /// Whether talk is wanted at all.
     pub fn is_quiet(&self) -> bool {
-        self.quiet
+        self.talk != Talk::All
     }
 
     /// Data: `text` on stdout, freed of escapes, with a newline at its end.
@@ -47,33 +65,67 @@ impl Printer {
         if text.is_empty() {
             return Ok(());
         }
-        let mut stdout = io::stdout().lock();
-        stdout.write_all(text.as_bytes())?;
-        if !text.ends_with('\n') {
-            stdout.write_all(b"\n")?;
-        }
-        stdout.flush()
+        write_all(&mut io::stdout().lock(), text)
+            .map_err(|source| io::Error::new(source.kind(), StdoutError(source)))
     }
 
     /// What happens, for a person: one line on stderr, silent with `--quiet`.
     pub fn note(&self, text: &str) {
-        if !self.quiet {
-            Self::to_stderr(text);
+        if self.talk == Talk::All {
+            self.to_stderr(text);
         }
     }
 
     /// What the user must know and may act on: one line on stderr, also with `--quiet`.
     pub fn warning(&self, text: &str) {
-        Self::to_stderr(&format!("warning: {text}"));
+        self.to_stderr(&format!("warning: {text}"));
     }
 
     /// Why the command failed, as `commands::failure` rendered it.
     pub fn error(&self, text: &str) {
-        Self::to_stderr(text);
+        self.to_stderr(text);
     }
 
-    fn to_stderr(text: &str) {
+    fn to_stderr(&self, text: &str) {
+        if self.talk == Talk::Nothing {
+            return;
+        }
         // With stderr gone there is no one left to tell.
         let _ = writeln!(io::stderr().lock(), "{}", terminal::clean(text).trim_end_matches('\n'));
+    }
+}
+
+fn write_all(stream: &mut impl Write, text: &str) -> io::Result<()> {
+    stream.write_all(text.as_bytes())?;
+    if !text.ends_with('\n') {
+        stream.write_all(b"\n")?;
+    }
+    stream.flush()
+}
+
+/// Marks an error as one of our own stdout: a broken pipe elsewhere is a failure, this one is not.
+#[derive(Debug, thiserror::Error)]
+#[error("could not write to stdout")]
+struct StdoutError(#[source] io::Error);
+
+/// Whether `error` says that nobody reads stdout any more, as after `| head`.
+pub fn reader_is_gone(error: &(dyn Error + 'static)) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| {
+        error.kind() == io::ErrorKind::BrokenPipe
+            && error.get_ref().is_some_and(<dyn Error + Send + Sync>::is::<StdoutError>)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_broken_pipe_of_our_own_stdout_counts_as_a_reader_gone() {
+        let pipe = || io::Error::from(io::ErrorKind::BrokenPipe);
+        let of_stdout = |error: io::Error| io::Error::new(error.kind(), StdoutError(error));
+        assert!(reader_is_gone(&of_stdout(pipe())));
+        assert!(!reader_is_gone(&pipe()));
+        assert!(!reader_is_gone(&of_stdout(io::Error::from(io::ErrorKind::StorageFull))));
     }
 }

@@ -3,7 +3,7 @@
 //! Object data reached terminals raw in kubectl once (CVE-2021-25743); a name or annotation can hold
 //! sequences that move the cursor, rename the window or type for the user.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, ffi::OsStr};
 
 /// `text` with every control character but newline and tab made visible, and bidirectional overrides too.
 pub fn clean(text: &str) -> Cow<'_, str> {
@@ -19,6 +19,16 @@ pub fn clean_line(text: &str) -> Cow<'_, str> {
         cleaned if !cleaned.contains(['\n', '\t']) => cleaned,
         cleaned => Cow::Owned(cleaned.replace(['\n', '\t'], " ")),
     }
+}
+
+/// Whether colour is welcome on a stream, by kubectl's rules (cli-runtime, `pkg/printers/terminal.go`): on a terminal
+/// that is not `dumb`, and not when `NO_COLOR` is present, even empty.
+pub fn allows_color(is_terminal: bool) -> bool {
+    color_rule(is_terminal, std::env::var_os("NO_COLOR").as_deref(), std::env::var_os("TERM").as_deref())
+}
+
+fn color_rule(is_terminal: bool, no_color: Option<&OsStr>, term: Option<&OsStr>) -> bool {
+    is_terminal && no_color.is_none() && term.is_none_or(|term| term != "dumb")
 }
 
 fn is_unsafe(character: char) -> bool {
@@ -37,6 +47,8 @@ fn visible(character: char) -> char {
 
 #[cfg(test)]
 mod tests {
+    use rstest::rstest;
+
     use super::*;
 
     #[test]
@@ -44,5 +56,21 @@ mod tests {
         assert_eq!(clean("a\x1b[2Jb\rc\u{9b}d\u{202e}e"), "a␛[2Jb␍c\u{fffd}d\u{fffd}e");
         assert_eq!(clean("plain\n\ttext"), "plain\n\ttext");
         assert_eq!(clean_line("two\nlines"), "two lines");
+    }
+
+    #[rstest]
+    #[case::terminal(true, None, Some("xterm"), true)]
+    #[case::pipe(false, None, Some("xterm"), false)]
+    #[case::no_color_set(true, Some("1"), Some("xterm"), false)]
+    #[case::no_color_empty(true, Some(""), Some("xterm"), false)]
+    #[case::dumb_terminal(true, None, Some("dumb"), false)]
+    #[case::no_terminal_type(true, None, None, true)]
+    fn colour(
+        #[case] is_terminal: bool,
+        #[case] no_color: Option<&str>,
+        #[case] term: Option<&str>,
+        #[case] expected: bool,
+    ) {
+        assert_eq!(color_rule(is_terminal, no_color.map(OsStr::new), term.map(OsStr::new)), expected);
     }
 }

@@ -1,2 +1,133 @@
-//! Measures.
-fn main() {}
+//! Measures `kubectl backup` against floors taken in the same run, and kills it in mid-work.
+//!
+//! No figure makes the bench fail: it prints target and measurement side by side. `cargo xtask bench` builds for
+//! release, starts this, and passes its arguments on.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a bench talks to its caller")]
+
+mod api;
+mod kill;
+mod measure;
+mod performance;
+mod plugin;
+mod workload;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, ensure};
+use clap::{Parser, Subcommand};
+
+use api::Api;
+use performance::Machine;
+use plugin::Plugin;
+use workload::Workload;
+
+/// Measure `kubectl backup` against floors taken in the same run
+#[derive(Debug, Parser)]
+struct Options {
+    /// What to do; measuring when it is left out.
+    #[command(subcommand)]
+    action: Option<Action>,
+    /// Numbers of objects to measure with
+    #[arg(long, value_delimiter = ',', default_value = "10000,50000")]
+    objects: Vec<usize>,
+    /// Over how many namespaces they lie
+    #[arg(long, default_value_t = 10)]
+    namespaces: usize,
+    /// How often each backup is measured; medians are shown
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// The plugin to measure [default: the one beside this program]
+    #[arg(long, global = true, value_name = "FILE")]
+    binary: Option<PathBuf>,
+    /// Put the table into docs/performance.md
+    #[arg(long)]
+    write: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Kill `create` at random moments and check what is left
+    Kill {
+        /// How many times
+        #[arg(long, default_value_t = 300)]
+        rounds: usize,
+    },
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let options = Options::parse();
+    let binary = match &options.binary {
+        Some(binary) => binary.clone(),
+        None => std::env::current_exe()?.with_file_name(if cfg!(windows) {
+            "kubectl-backup.exe"
+        } else {
+            "kubectl-backup"
+        }),
+    };
+    ensure!(binary.is_file(), "there is no {}; build it, or name it with --binary", binary.display());
+    if cfg!(debug_assertions) {
+        eprintln!("warning: this is a debug build; its figures say nothing");
+    }
+    match options.action {
+        Some(Action::Kill { rounds }) => kill_rounds(&binary, rounds).await,
+        None => measure_all(&options, &binary).await,
+    }
+}
+
+fn say(line: &str) {
+    eprintln!("{line}");
+}
+
+async fn measure_all(options: &Options, binary: &Path) -> anyhow::Result<()> {
+    let machine = Machine::here();
+    let mut all = Vec::new();
+    let mut version = String::new();
+    for objects in &options.objects {
+        let workload = Workload { objects: *objects, namespaces: options.namespaces };
+        let site = Site::start(binary).await?;
+        version = site.api.version().await?;
+        all.push(measure::measure(&site.api, &site.plugin, workload, options.rounds, &say).await?);
+        // In the middle of a long run, what is known so far.
+        println!("{}", performance::table(&all));
+    }
+    let place = format!(
+        "{}; Kubernetes {version}, etcd and API server on the same machine; load average {} at the start.\n\
+         Times are medians of {} runs.\n\n",
+        machine.description, machine.load, options.rounds
+    );
+    if options.write {
+        let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/performance.md");
+        performance::update_page(&page, &(place + &performance::table(&all)))?;
+    }
+    Ok(())
+}
+
+async fn kill_rounds(binary: &Path, rounds: usize) -> anyhow::Result<()> {
+    let site = Site::start(binary).await?;
+    let report = kill::kill(&site.api, &site.plugin, rounds, &say).await?;
+    println!("{report:?}: every check was clean, every run after a kill did its work");
+    Ok(())
+}
+
+/// A cluster of its own, an empty home, and the ways to both; all of it goes when this is dropped.
+struct Site {
+    api: Api,
+    plugin: Plugin,
+    _home: tempfile::TempDir,
+}
+
+impl Site {
+    async fn start(binary: &Path) -> anyhow::Result<Self> {
+        let kubeconfig =
+            PathBuf::from(std::env::var_os("BENCH_KUBECONFIG").context("BENCH_KUBECONFIG is not set")?);
+        let home = tempfile::tempdir()?;
+        let plugin = Plugin {
+            binary: binary.to_owned(),
+            kubeconfig: kubeconfig.clone(),
+            home: home.path().join("home"),
+        };
+        std::fs::create_dir_all(&plugin.home)?;
+        Ok(Self { api: Api::connect(&kubeconfig).await?, plugin, _home: home })
+    }
+}

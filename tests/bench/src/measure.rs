@@ -1,0 +1,184 @@
+//! The measurements of one size, in an order in which none disturbs the next.
+
+use std::time::Duration;
+
+use anyhow::Context;
+
+use crate::{
+    api::Api,
+    plugin::{Measured, Plugin},
+    workload::{Random, Workload},
+};
+
+/// Common beginning of the namespaces that are backed up.
+const SOURCE: &str = "bench";
+/// Of those the bare create loop fills.
+const FLOOR: &str = "floor";
+/// Of those a restore fills.
+const COPY: &str = "copy";
+
+/// Everything measured at one size; times are medians.
+#[derive(Clone, Debug)]
+pub(crate) struct Figures {
+    /// What was there.
+    pub(crate) workload: Workload,
+    /// Bytes of JSON in a bare listing of it.
+    pub(crate) json_bytes: usize,
+    /// The bare listing.
+    pub(crate) list_floor: Duration,
+    /// `create` into a new repository.
+    pub(crate) first_create: Summary,
+    /// `create` after 1 % changed.
+    pub(crate) second_create: Summary,
+    /// `list` as a new process.
+    pub(crate) list: Duration,
+    /// `get` of one object as a new process.
+    pub(crate) get: Duration,
+    /// The bare create loop, objects a second.
+    pub(crate) create_floor_rate: f64,
+    /// `restore` into empty namespaces.
+    pub(crate) restore: Summary,
+    /// `restore`, objects a second.
+    pub(crate) restore_rate: f64,
+}
+
+/// The median time of several runs, and the worst of the rest.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Summary {
+    /// Median.
+    pub(crate) time: Duration,
+    /// Highest of all runs, in bytes.
+    pub(crate) peak: Option<u64>,
+    /// Highest of all runs.
+    pub(crate) cpu: Option<Duration>,
+}
+
+impl Summary {
+    fn of(runs: &[Measured]) -> Self {
+        Self {
+            time: median(runs.iter().map(|run| run.time).collect()),
+            peak: runs.iter().filter_map(|run| run.peak).max(),
+            cpu: runs.iter().filter_map(|run| run.cpu).max(),
+        }
+    }
+}
+
+/// Measures `workload` on an API server that holds nothing else. `say` gets a line as each step ends.
+pub(crate) async fn measure(
+    api: &Api,
+    plugin: &Plugin,
+    workload: Workload,
+    rounds: usize,
+    say: &dyn Fn(&str),
+) -> anyhow::Result<Figures> {
+    api.prepare(workload, SOURCE).await?;
+    let loading = api.create_all(workload, SOURCE).await?;
+    say(&format!("loaded {} objects in {:.1} s", workload.objects, loading.as_secs_f64()));
+
+    let mut listings = Vec::new();
+    let mut first = Vec::new();
+    let mut second = Vec::new();
+    for round in 0..rounds {
+        // One after the other in each round, so that a slower minute of the machine meets all of them.
+        listings.push(api.list_all().await?);
+        std::fs::remove_dir_all(&plugin.home).ok();
+        std::fs::create_dir_all(&plugin.home)?;
+        first.push(plugin.run(&["create", "-A", "--quiet"])?);
+        change_one_percent(api, workload, round).await?;
+        second.push(plugin.run(&["create", "-A", "--quiet"])?);
+        say(&format!(
+            "round {}: list {:.2} s, create {:.2} s, create again {:.2} s",
+            round + 1,
+            listings[round].time.as_secs_f64(),
+            first[round].time.as_secs_f64(),
+            second[round].time.as_secs_f64()
+        ));
+    }
+
+    let list = latency(plugin, &["list"])?;
+    let object = workload.object(SOURCE, workload.objects / 2);
+    let (collection, plural) = object.path.rsplit_once('/').context("a path has a slash")?;
+    let namespace = collection.rsplit('/').next().unwrap_or_default();
+    let get = latency(plugin, &["get", "latest", plural, &object.name, "-n", namespace, "-o", "yaml"])?;
+    say(&format!("list {} ms, get {} ms", list.as_millis(), get.as_millis()));
+
+    let (create_floor_rate, restore, restore_rate) = restore(api, plugin, workload, say).await?;
+    Ok(Figures {
+        workload,
+        json_bytes: listings[0].bytes,
+        list_floor: median(listings.iter().map(|listing| listing.time).collect()),
+        first_create: Summary::of(&first),
+        second_create: Summary::of(&second),
+        list,
+        get,
+        create_floor_rate,
+        restore,
+        restore_rate,
+    })
+}
+
+async fn change_one_percent(api: &Api, workload: Workload, round: usize) -> anyhow::Result<()> {
+    let mut random = Random::seeded(round as u64 + 1);
+    for _ in 0..workload.objects.div_ceil(100) {
+        let index = usize::try_from(random.below(workload.objects as u64)).unwrap_or(0);
+        api.touch(workload, SOURCE, index, &format!("round {round}")).await?;
+    }
+    Ok(())
+}
+
+/// The bare create loop before and after the restore, so that both meet a server of the same age; their mean.
+async fn restore(
+    api: &Api,
+    plugin: &Plugin,
+    workload: Workload,
+    say: &dyn Fn(&str),
+) -> anyhow::Result<(f64, Summary, f64)> {
+    let mut floors = Vec::new();
+    let floor_before = format!("{FLOOR}-a");
+    api.prepare(workload, &floor_before).await?;
+    floors.push(api.create_all(workload, &floor_before).await?);
+    say(&format!("bare create loop: {:.0} objects a second", rate(workload, floors[0])));
+
+    // The namespaces exist and are empty, as the floor's were.
+    api.prepare(workload, COPY).await?;
+    let sources = workload.namespace_names(SOURCE);
+    let mapping: Vec<String> =
+        sources.iter().zip(workload.namespace_names(COPY)).map(|(from, to)| format!("{from}={to}")).collect();
+    let arguments = [
+        "restore",
+        "latest",
+        "-n",
+        &sources.join(","),
+        "--map-namespace",
+        &mapping.join(","),
+        "--yes",
+        "--quiet",
+    ];
+    let run = plugin.run(&arguments)?;
+    say(&format!("restore: {:.0} objects a second", rate(workload, run.time)));
+
+    let floor_after = format!("{FLOOR}-b");
+    api.prepare(workload, &floor_after).await?;
+    floors.push(api.create_all(workload, &floor_after).await?);
+    say(&format!("bare create loop: {:.0} objects a second", rate(workload, floors[1])));
+
+    let floor = floors.iter().map(|time| rate(workload, *time)).sum::<f64>() / 2.0;
+    let restored = rate(workload, run.time);
+    Ok((floor, Summary::of(&[run]), restored))
+}
+
+/// The median of twenty new processes.
+fn latency(plugin: &Plugin, arguments: &[&str]) -> anyhow::Result<Duration> {
+    let runs: anyhow::Result<Vec<_>> = (0..20).map(|_| Ok(plugin.run(arguments)?.time)).collect();
+    Ok(median(runs?))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "object counts are far below 2^52")]
+fn rate(workload: Workload, time: Duration) -> f64 {
+    workload.objects as f64 / time.as_secs_f64()
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort();
+    times.get(times.len() / 2).copied().unwrap_or_default()
+}
