@@ -14,7 +14,11 @@ pub mod model;
 pub mod plan;
 pub mod report;
 
-use std::{ffi::OsString, process::ExitCode};
+use std::{
+    ffi::OsString,
+    panic::{AssertUnwindSafe, catch_unwind},
+    process::ExitCode,
+};
 
 use clap::{ColorChoice, CommandFactory, FromArgMatches};
 
@@ -35,13 +39,21 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitStatus::Failed.into();
         }
     };
-    let outcome = runtime.block_on(commands::run(cli, &printer));
+    let outcome = catch_unwind(AssertUnwindSafe(|| runtime.block_on(commands::run(cli, &printer))));
     // A list or write that is still under way must not keep a finished command from ending.
     runtime.shutdown_background();
     match outcome {
-        Ok(status) => status.into(),
-        Err(error) if commands::failure::is_reader_gone(&error) => ExitStatus::ReaderGone.into(),
-        Err(error) => {
+        Ok(Ok(status)) => status.into(),
+        Err(_) => {
+            printer.error(
+                "error: this program ran into a bug of its own
+
+hint: run it again with -v and report what it says",
+            );
+            failure_status.into()
+        }
+        Ok(Err(error)) if commands::failure::is_reader_gone(&error) => ExitStatus::ReaderGone.into(),
+        Ok(Err(error)) => {
             printer.error(&commands::failure::render(&error));
             commands::failure::status(&error).unwrap_or(failure_status).into()
         }

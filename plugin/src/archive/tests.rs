@@ -1,6 +1,8 @@
 //! Restore points through the whole of rustic, in real folders.
 
 mod damage;
+#[cfg(target_os = "linux")]
+mod disk;
 mod faults;
 mod hostile;
 mod killed;

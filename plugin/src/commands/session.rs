@@ -9,6 +9,7 @@ use crate::{
     cli::GlobalArgs,
     cluster::{Cluster, ClusterError},
     config::{KeyFile, PasswordSource, Settings},
+    model::repository::Location,
     report::printer::Printer,
 };
 
@@ -65,20 +66,24 @@ impl Session {
         })
         .await?;
         if opened == Opened::Created {
-            self.printer.note(&format!("created the repository {location}"));
-            match (&password, key_file) {
-                (PasswordSource::KeyFile(path), KeyFile::Created) => self.printer.note(&format!(
-                    "created its key file {}\nKeep a copy of the key file in another place: without it nobody can \
-                     read the backups, not even you.",
-                    path.display()
-                )),
-                (PasswordSource::KeyFile(path), KeyFile::Existing) => {
-                    self.printer.note(&format!("its key file is {}", path.display()));
-                }
-                _ => {}
-            }
+            self.announce(&location, &password, key_file);
         }
         Ok(repository)
+    }
+
+    /// The one moment at which the user must learn where the key is.
+    fn announce(&self, location: &Location, password: &PasswordSource, key_file: KeyFile) {
+        self.printer.note(&format!("created the repository {location}"));
+        if let PasswordSource::KeyFile(path) = password {
+            let word = match key_file {
+                KeyFile::Created => "created its key file",
+                KeyFile::Existing => "its key file is",
+            };
+            self.printer.note(&format!("{word} {}", path.display()));
+            self.printer.note(
+                "Keep a copy of the key file in another place: without it nobody can read the backups, not even you.",
+            );
+        }
     }
 
     fn warn(&self) -> Warn {

@@ -14,6 +14,8 @@ pub fn start(verbosity: u8) {
     let layer = fmt::layer().with_writer(std::io::stderr).with_ansi(false).with_target(verbosity > 1);
     // A second start can only happen in tests, where the first one serves.
     let _ = tracing_subscriber::registry().with(filter).with(layer).try_init();
+    // Whoever waits for the thread reports its failure in the user's terms; a stack trace is for the log.
+    std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
 }
 
 fn directives(verbosity: u8) -> &'static str {

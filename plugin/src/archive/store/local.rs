@@ -39,8 +39,10 @@ impl LocalStore {
         self.root.join(name)
     }
 
+    /// For messages; the folder itself has the empty name.
     fn shown(&self, name: &str) -> String {
-        self.path(name).display().to_string()
+        let path = if name.is_empty() { self.root.clone() } else { self.path(name) };
+        path.display().to_string()
     }
 
     fn failed(&self, attempt: &'static str, name: &str) -> impl FnOnce(io::Error) -> StoreError {

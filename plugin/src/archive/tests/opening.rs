@@ -4,7 +4,7 @@ use std::io::Write;
 
 use super::*;
 
-fn rendered(error: &ArchiveError, folder: &Path) -> String {
+pub(super) fn rendered(error: &ArchiveError, folder: &Path) -> String {
     let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
     let mut lines = vec![error.to_string()];
     lines.extend(causes.map(|cause| format!("  caused by: {cause}")));
