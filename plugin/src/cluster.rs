@@ -13,6 +13,7 @@ mod request;
 pub use access::Access;
 pub use connect::Cluster;
 pub use discovery::{Discovery, UnreadableGroup};
+pub use kubeconfig::{KubeconfigNames, kubeconfig_names};
 pub use list::{ListFailure, ListItem, ListRequest, ListStats};
 pub use request::RequestError;
 

@@ -45,6 +45,28 @@ pub(super) fn choose(args: &ConnectionArgs) -> Result<Option<Chosen>, ClusterErr
     Ok(Some(Chosen { kubeconfig, context }))
 }
 
+/// The names that a kubeconfig defines.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KubeconfigNames {
+    /// For `--context`.
+    pub contexts: Vec<String>,
+    /// For `--cluster`.
+    pub clusters: Vec<String>,
+    /// For `--user`.
+    pub users: Vec<String>,
+}
+
+/// The names in the kubeconfig that `args` and the environment point at.
+pub fn kubeconfig_names(args: &ConnectionArgs) -> Result<KubeconfigNames, ClusterError> {
+    let paths = args.kubeconfig.as_ref().map_or_else(default_paths, |path| vec![path.clone()]);
+    let kubeconfig = read_merged(&paths, false)?;
+    Ok(KubeconfigNames {
+        contexts: context_names(&kubeconfig),
+        clusters: kubeconfig.clusters.into_iter().map(|named| named.name).collect(),
+        users: kubeconfig.auth_infos.into_iter().map(|named| named.name).collect(),
+    })
+}
+
 /// The places of `$KUBECONFIG`, or the one in the home folder.
 pub(super) fn default_paths() -> Vec<PathBuf> {
     let listed: Vec<PathBuf> = env::var_os("KUBECONFIG")
