@@ -4,18 +4,23 @@
 //! restore, is decided in `plan` and `commands`.
 
 mod access;
+mod apply;
 mod connect;
 mod discovery;
 mod kubeconfig;
 mod list;
+mod live;
 mod request;
+mod wait;
 
 pub use access::Access;
+pub use apply::{FIELD_MANAGER, WriteError, WriteMode, Written};
 pub use connect::Cluster;
 pub use discovery::{Discovery, UnreadableGroup};
 pub use kubeconfig::{KubeconfigNames, kubeconfig_names};
 pub use list::{ListFailure, ListItem, ListRequest, ListStats};
 pub use request::RequestError;
+pub use wait::WaitError;
 
 use std::path::PathBuf;
 

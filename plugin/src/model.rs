@@ -8,5 +8,6 @@ pub mod facts;
 pub mod object;
 pub mod repository;
 pub mod resource;
+pub mod restoration;
 pub mod restore_point;
 pub mod selection;

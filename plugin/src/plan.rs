@@ -1,6 +1,12 @@
 //! Pure decisions: what to select, clean, order and do. No I/O, no clock.
 
+pub mod conflict;
 pub mod left_out;
+pub mod map_namespace;
+pub mod normalise;
+pub mod order;
 pub mod point_reference;
 pub mod referenced;
+pub mod restore;
+pub mod sanitize;
 pub mod select;

@@ -2,6 +2,13 @@
 
 pub mod age;
 pub mod check;
+pub mod document;
+pub mod jsonpath;
 pub mod log;
+pub mod objects;
 pub mod printer;
+pub mod progress;
+pub mod restore;
+pub mod size;
+pub mod table;
 pub mod terminal;

@@ -65,7 +65,7 @@ impl RequestError {
     }
 
     /// Whether the same request may well succeed in a moment, beyond what the client retries by itself.
-    pub(super) fn is_passing(&self) -> bool {
+    pub fn is_passing(&self) -> bool {
         match self {
             Self::Connection(_) | Self::TimedOut(_) => true,
             Self::Refused { code, .. } => matches!(code, 429 | 500 | 502 | 503 | 504),
@@ -102,7 +102,7 @@ impl RequestError {
         Some(hint.to_owned())
     }
 
-    fn from_status(code: u16, body: &[u8]) -> Self {
+    pub(super) fn from_status(code: u16, body: &[u8]) -> Self {
         match serde_json::from_slice::<kube::core::Status>(body) {
             Ok(status) if !status.message.is_empty() || !status.reason.is_empty() => Self::Refused {
                 code,

@@ -3,8 +3,12 @@
 use std::fmt::Write;
 
 use crate::{
-    archive::ArchiveError, cluster::ClusterError, config::ConfigError, exit::ExitStatus,
-    plan::select::SelectError, report::printer,
+    archive::ArchiveError,
+    cluster::ClusterError,
+    config::ConfigError,
+    exit::ExitStatus,
+    plan::{point_reference::PointReferenceError, select::SelectError},
+    report::printer,
 };
 
 use super::completion::InstallError;
@@ -73,6 +77,9 @@ fn hint(error: &(dyn std::error::Error + 'static)) -> Option<String> {
     }
     if let Some(archive) = error.downcast_ref::<ArchiveError>() {
         return archive.hint();
+    }
+    if let Some(reference) = error.downcast_ref::<PointReferenceError>() {
+        return Some(reference.hint());
     }
     if let Some(config) = error.downcast_ref::<ConfigError>() {
         return config.hint();

@@ -1,10 +1,193 @@
-//! `kubectl backup restore`.
+//! `kubectl backup restore`: plan first, show it, then do it.
 
-use crate::{cli::restore::RestoreArgs, exit::ExitStatus};
+mod collect;
+mod execute;
+mod look;
+mod request;
+mod results;
+mod write;
 
-use super::session::Session;
+use std::{
+    io::{self, IsTerminal},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use anyhow::Context;
+
+use crate::{
+    cli::restore::{DryRun, RestoreArgs},
+    cluster::{Cluster, WriteMode},
+    exit::ExitStatus,
+    model::{resource::GroupResource, restoration::Action},
+    plan::restore::{Candidate, RestorePlan, collisions, facts::Kinds, rules::Rule},
+    report::{progress::Progress, restore as report},
+};
+
+use super::{
+    failure::UsageError,
+    session::{Session, blocking},
+};
+use collect::Collector;
+use execute::{Execution, writes};
+use request::Request;
+use results::{Shown, outcomes, planned};
+use write::Writer;
+
+/// Collisions that an error names.
+const SHOWN_COLLISIONS: usize = 10;
 
 /// Runs `restore`.
-pub(crate) async fn run(_args: RestoreArgs, _session: &Session) -> anyhow::Result<ExitStatus> {
-    anyhow::bail!("`restore` is not built yet")
+pub(crate) async fn run(args: RestoreArgs, session: &Session) -> anyhow::Result<ExitStatus> {
+    let can_ask = io::stdin().is_terminal() && io::stderr().is_terminal();
+    if args.dry_run.is_none() && !args.yes && !can_ask {
+        return Err(UsageError::with_hint(
+            "a restore changes the cluster, and there is no terminal to ask on",
+            "add --yes to go ahead, or --dry-run to see the plan",
+        )
+        .into());
+    }
+    let request = Request::complete(&args, session).await?;
+    let cluster = session.cluster().await?;
+    let discovery = cluster.discover().await?;
+    let candidates = collect(&request).await?;
+    let mut kinds =
+        Kinds::new(request.manifest.kinds.iter().map(|entry| entry.kind.clone()), &discovery.kinds);
+    define(&mut kinds, &candidates);
+    let facts = look::look(&cluster, &candidates, &kinds).await?;
+    let plan = RestorePlan::new(candidates, &facts, &kinds, request.policy);
+    drop(facts);
+    let shown = Shown { printer: &session.printer, format: args.output, point: &request.point.id };
+
+    let counts = plan.counts();
+    if let Some(conflicts) = counts.get(&Action::Conflict) {
+        shown.plan(&planned(&plan, &kinds), None)?;
+        session.printer.error(&format!(
+            "error: nothing was changed: {conflicts} of the objects exist and differ, and --on-conflict=fail forbids \
+             that\n\nhint: `kubectl backup diff` shows how they differ; --on-conflict=skip leaves them, =patch sets them"
+        ));
+        return Ok(ExitStatus::Failed);
+    }
+    if args.dry_run == Some(DryRun::Client) {
+        let objects = planned(&plan, &kinds);
+        shown.plan(&objects, Some("client"))?;
+        session.printer.note(&format!("plan: {}; nothing was changed", report::summary(&objects)));
+        return Ok(status(counts.contains_key(&Action::Refuse)));
+    }
+    if args.dry_run.is_none() && !args.yes && !confirm(&plan, &kinds, &cluster, session).await? {
+        session.printer.note("nothing was changed");
+        return Ok(ExitStatus::Failed);
+    }
+    let mode = if args.dry_run.is_some() { WriteMode::DryRun } else { WriteMode::Real };
+    execute(request, cluster, kinds, plan, mode, &args, session).await
+}
+
+fn status(incomplete: bool) -> ExitStatus {
+    if incomplete { ExitStatus::Incomplete } else { ExitStatus::Done }
+}
+
+/// The first pass, and what can be wrong with the words of the selection.
+async fn collect(request: &Request) -> anyhow::Result<Vec<Candidate>> {
+    let collector = Collector::new(request.wanted.clone(), request.map.clone());
+    let (repository, id) = (request.repository.clone(), request.point.id.clone());
+    let candidates = blocking(move || collector.collect(&repository, &id))
+        .await
+        .with_context(|| format!("could not read restore point {}", request.point.id))?;
+    request.check_names(&candidates)?;
+    let collisions = collisions(&candidates);
+    if !collisions.is_empty() {
+        let listed: Vec<_> = collisions.iter().take(SHOWN_COLLISIONS).map(ToString::to_string).collect();
+        return Err(UsageError::with_hint(
+            format!("nothing was changed: {} objects collide: {}", collisions.len(), listed.join("; ")),
+            "map the namespaces to different ones, or restore them one at a time",
+        )
+        .into());
+    }
+    Ok(candidates)
+}
+
+/// Notes which custom kinds come with their definitions.
+fn define(kinds: &mut Kinds, candidates: &[Candidate]) {
+    let definitions = GroupResource::new("customresourcedefinitions", "apiextensions.k8s.io");
+    for candidate in candidates.iter().filter(|it| it.key.resource == definitions && it.rule == Rule::Restore)
+    {
+        if !kinds.is_served(&GroupResource::from(candidate.key.name.clone())) {
+            kinds.define(&candidate.key.name);
+        }
+    }
+}
+
+/// Shows the plan on stderr and asks.
+async fn confirm(
+    plan: &RestorePlan,
+    kinds: &Kinds,
+    cluster: &Cluster,
+    session: &Session,
+) -> anyhow::Result<bool> {
+    let objects = planned(plan, kinds);
+    session.printer.note(&report::overview(&objects));
+    let writes = writes(&plan.counts());
+    if writes == 0 {
+        return Ok(true);
+    }
+    let question =
+        format!("Plan: {}. Write {writes} objects to {}?", report::summary(&objects), cluster.context());
+    let question = crate::report::terminal::clean_line(&question).into_owned();
+    blocking(move || Ok(dialoguer::Confirm::new().with_prompt(question).default(false).interact()?)).await
+}
+
+async fn execute(
+    request: Request,
+    cluster: Cluster,
+    kinds: Kinds,
+    plan: RestorePlan,
+    mode: WriteMode,
+    args: &RestoreArgs,
+    session: &Session,
+) -> anyhow::Result<ExitStatus> {
+    let total = writes(&plan.counts()) as u64;
+    let what = if mode == WriteMode::Real { "restoring objects" } else { "checking objects" };
+    let stopped = Arc::new(AtomicBool::new(false));
+    let execution = Execution {
+        writer: Arc::new(Writer {
+            cluster,
+            kinds,
+            plan,
+            map: request.map,
+            policy: request.policy,
+            mode,
+            uids: Mutex::default(),
+            warnings: Mutex::default(),
+        }),
+        repository: request.repository,
+        point: request.point.id.clone(),
+        parallel: usize::from(args.parallel),
+        progress: Progress::begin(&session.printer, what, Some(total)),
+        stopped: Arc::clone(&stopped),
+    };
+    let listener = tokio::spawn(stop_on_interrupt(stopped, execution.progress.clone()));
+    let finished = execution.run().await;
+    listener.abort();
+    execution.progress.finish();
+    let shown = Shown { printer: &session.printer, format: args.output, point: &request.point.id };
+    let interrupted = execution.stopped.load(Ordering::Relaxed);
+    let objects = outcomes(&execution.writer, &finished?, interrupted);
+    if mode == WriteMode::DryRun {
+        return shown.checked(&objects, &execution.writer);
+    }
+    shown.result(&objects, &execution.writer, interrupted)
+}
+
+/// The first Ctrl-C lets what is under way end; a second one is not caught.
+async fn stop_on_interrupt(stopped: Arc<AtomicBool>, progress: Progress) {
+    if tokio::signal::ctrl_c().await.is_ok() {
+        stopped.store(true, Ordering::Relaxed);
+        progress.note("interrupted: ending the writes under way");
+    }
+    if tokio::signal::ctrl_c().await.is_ok() {
+        #[expect(clippy::exit, reason = "the user asked twice, and a hung write must not keep the process")]
+        std::process::exit(1);
+    }
 }

@@ -60,6 +60,16 @@ impl Printer {
         self.data_styled(&terminal::clean(text))
     }
 
+    /// Data that another program may depend on to the byte: exact into a file or pipe, freed of escapes on a terminal.
+    ///
+    /// Adds no newline.
+    pub fn exact(&self, text: &str) -> io::Result<()> {
+        let text = if self.stdout_is_terminal { terminal::clean(text) } else { text.into() };
+        let mut stdout = io::stdout().lock();
+        stdout.write_all(text.as_bytes())?;
+        stdout.flush()
+    }
+
     /// Data that holds our own colour sequences; the caller has cleaned what it wrapped in them.
     pub fn data_styled(&self, text: &str) -> io::Result<()> {
         if text.is_empty() {

@@ -1,0 +1,178 @@
+//! The first pass over a restore point: which objects are asked for, and what the plan must know of each.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::ControlFlow,
+};
+
+use anyhow::Context;
+use serde_json::json;
+
+use crate::{
+    archive::{ReadFilter, Repository},
+    model::{
+        facts::ObjectFacts,
+        object::{ObjectKey, SavedObject},
+        resource::{GroupResource, Scope},
+        restore_point::RestorePointId,
+    },
+    plan::{
+        map_namespace::NamespaceMap,
+        referenced::References,
+        restore::{
+            Candidate, Origin,
+            content::Content,
+            rules::{Rule, rule},
+            wanted::Wanted,
+        },
+        sanitize::owners::owners,
+    },
+};
+
+/// Reads the restore point once and keeps what is asked for.
+pub(super) struct Collector {
+    wanted: Wanted,
+    map: NamespaceMap,
+    candidates: Vec<Candidate>,
+    references: References,
+    /// Namespaces of the objects kept.
+    needed: BTreeSet<String>,
+    failure: Option<anyhow::Error>,
+}
+
+impl Collector {
+    pub(super) fn new(wanted: Wanted, map: NamespaceMap) -> Self {
+        Self {
+            wanted,
+            map,
+            candidates: Vec::new(),
+            references: References::default(),
+            needed: BTreeSet::new(),
+            failure: None,
+        }
+    }
+
+    /// Reads. Blocks.
+    pub(super) fn collect(
+        mut self,
+        repository: &Repository,
+        id: &RestorePointId,
+    ) -> anyhow::Result<Vec<Candidate>> {
+        for scope in [Scope::Namespaced, Scope::Cluster] {
+            let filter = self.filter(scope);
+            repository.each_object(id, &filter, &mut |object| match self.visit(object) {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(error) => {
+                    self.failure = Some(error);
+                    ControlFlow::Break(())
+                }
+            })?;
+            if let Some(error) = self.failure.take() {
+                return Err(error);
+            }
+        }
+        self.invent_namespaces();
+        self.candidates.sort_unstable_by(|a, b| a.key.cmp(&b.key));
+        Ok(self.candidates)
+    }
+
+    /// What can be ruled out by folders. A kind named with an object rules out the others, but for cluster-scoped
+    /// ones that may be referred to.
+    fn filter(&self, scope: Scope) -> ReadFilter {
+        let resources = (scope == Scope::Namespaced && !self.wanted.named.is_empty())
+            .then(|| self.wanted.named.iter().map(|(resource, _)| resource.clone()).collect());
+        ReadFilter { resources, namespaces: self.wanted.namespaces.clone(), scope: Some(scope) }
+    }
+
+    fn visit(&mut self, object: SavedObject) -> anyhow::Result<()> {
+        let SavedObject { key, body } = object;
+        let follow = !self.wanted.is_whole();
+        let json = if follow { body.to_string() } else { String::new() };
+        let origin = match &key.namespace {
+            Some(_) => self.wanted.namespaced(&key, &body),
+            None => {
+                let bound = follow
+                    && key.resource.plural == "clusterrolebindings"
+                    && self.references.are_bound_by(json.as_bytes()).unwrap_or(false);
+                let references = &self.references;
+                self.wanted.cluster_scoped(&key, &body, &self.needed, |key| {
+                    bound || references.wanted(&key.resource).any(|name| name == key.name)
+                })
+            }
+        };
+        let Some(origin) = origin else { return Ok(()) };
+        if follow {
+            let facts = ObjectFacts::read(&json);
+            facts
+                .and_then(|facts| self.references.observe(&key.resource, &facts, json.as_bytes()))
+                .with_context(|| format!("`{key}` has a shape that its kind cannot have"))?;
+        }
+        self.keep(key, origin, body);
+        Ok(())
+    }
+
+    fn keep(&mut self, key: ObjectKey, origin: Origin, mut body: serde_json::Value) {
+        let rule = rule(&key.resource, &body, origin == Origin::Named);
+        if let (Some(namespace), Rule::Restore | Rule::LeaveWithOwner { .. }) = (&key.namespace, &rule)
+            && !self.needed.contains(namespace)
+        {
+            self.needed.insert(namespace.clone());
+        }
+        let owners = owners(&body).into();
+        self.map.apply(&key.resource, &mut body);
+        let target = self.map.target_key(&key);
+        self.candidates.push(Candidate {
+            mapped: (target != key).then(|| Box::new(target)),
+            origin,
+            owners,
+            content: Content::of(&key.resource, body),
+            rule,
+            key,
+        });
+    }
+
+    /// Namespaces that objects need and that the restore point does not hold.
+    fn invent_namespaces(&mut self) {
+        let resource = GroupResource::new("namespaces", "");
+        let present: BTreeSet<_> = self
+            .candidates
+            .iter()
+            .filter(|candidate| candidate.key.resource == resource)
+            .map(|candidate| candidate.key.name.clone())
+            .collect();
+        let missing: Vec<_> = self.needed.difference(&present).cloned().collect();
+        for name in missing {
+            let key = ObjectKey::new(resource.clone(), None, &name);
+            self.keep(key, Origin::Invented, invented_namespace(&name));
+        }
+    }
+}
+
+/// A namespace of which only the name is known.
+pub(super) fn invented_namespace(name: &str) -> serde_json::Value {
+    json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+}
+
+/// `TYPE/NAME` words that matched nothing, and those that matched in several namespaces, with these.
+pub(super) fn unclear_names(
+    wanted: &BTreeSet<(GroupResource, String)>,
+    candidates: &[Candidate],
+) -> (Vec<String>, BTreeMap<String, Vec<String>>) {
+    let mut missing = Vec::new();
+    let mut several = BTreeMap::new();
+    for (resource, name) in wanted {
+        let namespaces: Vec<_> = candidates
+            .iter()
+            .filter(|it| it.origin == Origin::Named && it.key.resource == *resource && it.key.name == *name)
+            .map(|it| it.key.namespace.clone().unwrap_or_default())
+            .collect();
+        match namespaces.len() {
+            0 => missing.push(format!("{resource}/{name}")),
+            1 => {}
+            _ => {
+                several.insert(format!("{resource}/{name}"), namespaces);
+            }
+        }
+    }
+    (missing, several)
+}

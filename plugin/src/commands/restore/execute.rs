@@ -1,0 +1,183 @@
+//! The second pass: the bodies again, step by step in the order of the plan, several writes at a time.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::ControlFlow,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use futures::{StreamExt, stream};
+use serde_json::Value;
+use tokio::sync::mpsc;
+
+use crate::{
+    archive::{ReadFilter, Repository},
+    cluster::WriteMode,
+    commands::session::blocking,
+    model::{
+        resource::GroupResource,
+        restoration::{Action, Outcome},
+        restore_point::RestorePointId,
+    },
+    plan::{order::Wave, restore::Origin},
+    report::progress::Progress,
+};
+
+use super::{
+    collect::invented_namespace,
+    write::{Finished, Writer},
+};
+
+/// Bodies read ahead of the writes.
+const READ_AHEAD: usize = 32;
+
+/// How long a definition may take until the server serves its kind.
+const SERVED_LIMIT: Duration = Duration::from_secs(60);
+
+/// A restore under way.
+pub(super) struct Execution {
+    pub(super) writer: Arc<Writer>,
+    pub(super) repository: Repository,
+    pub(super) point: RestorePointId,
+    pub(super) parallel: usize,
+    pub(super) progress: Progress,
+    /// Set by Ctrl-C: what is under way ends, nothing new begins.
+    pub(super) stopped: Arc<AtomicBool>,
+}
+
+impl Execution {
+    /// Writes everything that the plan wants written; what came of it, by index.
+    pub(super) async fn run(&self) -> anyhow::Result<BTreeMap<usize, Finished>> {
+        let mut results = BTreeMap::new();
+        let steps = self.writer.plan.steps();
+        for (position, indices) in &steps {
+            self.step(indices, &mut results).await?;
+            if position.wave == Wave::Definitions && self.writer.mode == WriteMode::Real {
+                self.wait_for_definitions(indices, &mut results).await;
+            }
+        }
+        if self.writer.mode == WriteMode::Real {
+            self.second_try(&steps.into_values().flatten().collect::<Vec<_>>(), &mut results).await?;
+        }
+        Ok(results)
+    }
+
+    /// What was refused for want of something that was restored after it.
+    async fn second_try(
+        &self,
+        order: &[usize],
+        results: &mut BTreeMap<usize, Finished>,
+    ) -> anyhow::Result<()> {
+        let again: Vec<_> = order
+            .iter()
+            .copied()
+            .filter(|index| results.get(index).is_some_and(|finished| finished.worth_another_try))
+            .collect();
+        self.step(&again, results).await
+    }
+
+    async fn step(&self, indices: &[usize], results: &mut BTreeMap<usize, Finished>) -> anyhow::Result<()> {
+        if indices.is_empty() || self.is_stopped() {
+            return Ok(());
+        }
+        let (sender, receiver) = mpsc::channel(READ_AHEAD);
+        let reading = self.read(indices.iter().copied().collect(), sender);
+        let bodies = stream::unfold(receiver, |mut receiver| async move {
+            receiver.recv().await.map(|item| (item, receiver))
+        });
+        let mut writing = std::pin::pin!(
+            bodies
+                .map(|(index, body)| {
+                    let writer = Arc::clone(&self.writer);
+                    let stopped = self.is_stopped();
+                    // A task of its own, so that cleaning and encoding use every core.
+                    tokio::spawn(async move {
+                        if stopped {
+                            return (index, Finished::because(Outcome::NotTried, "interrupted"));
+                        }
+                        (index, writer.write(index, body).await)
+                    })
+                })
+                .buffer_unordered(self.parallel)
+        );
+        while let Some(finished) = writing.next().await {
+            let (index, finished) = finished?;
+            self.progress.advance(u64::from(!results.contains_key(&index)));
+            results.insert(index, finished);
+        }
+        reading.await?
+    }
+
+    /// Reads the bodies of `indices` and hands them over, those that no restore point holds first.
+    fn read(
+        &self,
+        indices: BTreeSet<usize>,
+        sender: mpsc::Sender<(usize, Value)>,
+    ) -> tokio::task::JoinHandle<anyhow::Result<()>> {
+        let (repository, point) = (self.repository.clone(), self.point.clone());
+        let (writer, stopped) = (Arc::clone(&self.writer), Arc::clone(&self.stopped));
+        tokio::spawn(blocking(move || {
+            let candidate = |index: usize| &writer.plan.objects[index].candidate;
+            let (invented, saved): (Vec<usize>, Vec<usize>) =
+                indices.iter().copied().partition(|&index| candidate(index).origin == Origin::Invented);
+            for index in invented {
+                // The receiver is gone only when the restore has failed already.
+                let _ = sender.blocking_send((index, invented_namespace(&candidate(index).key.name)));
+            }
+            if saved.is_empty() {
+                return Ok(());
+            }
+            let keys = saved.iter().map(|&index| &candidate(index).key);
+            let filter = ReadFilter {
+                resources: Some(keys.clone().map(|key| key.resource.clone()).collect()),
+                namespaces: Some(keys.filter_map(|key| key.namespace.clone()).collect()),
+                scope: None,
+            };
+            repository.each_object(&point, &filter, &mut |object| {
+                if let Some(index) = writer.plan.find(&object.key)
+                    && indices.contains(&index)
+                    && sender.blocking_send((index, object.body)).is_err()
+                {
+                    return ControlFlow::Break(());
+                }
+                if stopped.load(Ordering::Relaxed) {
+                    ControlFlow::Break(())
+                } else {
+                    ControlFlow::Continue(())
+                }
+            })?;
+            Ok(())
+        }))
+    }
+
+    async fn wait_for_definitions(&self, indices: &[usize], results: &mut BTreeMap<usize, Finished>) {
+        for &index in indices {
+            let Some(finished) = results.get_mut(&index) else { continue };
+            if !matches!(finished.outcome, Outcome::Created | Outcome::Patched) || self.is_stopped() {
+                continue;
+            }
+            let key = self.writer.plan.objects[index].candidate.target();
+            let Some(definitions) = self.writer.kinds.saved(&key.resource) else { continue };
+            let kind = self.writer.kinds.saved(&GroupResource::from(key.name.clone()));
+            self.progress.message(&format!("waiting for {}", key.name));
+            let waited = self.writer.cluster.wait_until_served(definitions, key, kind, SERVED_LIMIT).await;
+            if let Err(error) = waited {
+                finished.notes.push(format!("made, but not served: {error}"));
+            }
+        }
+        self.progress.message("");
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Relaxed)
+    }
+}
+
+/// How many writes a plan asks for.
+pub(super) fn writes(counts: &BTreeMap<Action, usize>) -> usize {
+    [Action::Create, Action::Patch].iter().filter_map(|action| counts.get(action)).sum()
+}

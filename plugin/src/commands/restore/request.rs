@@ -1,0 +1,152 @@
+//! What a restore was asked for, completed from the repository and checked.
+
+use jiff::Zoned;
+
+use crate::{
+    archive::Repository,
+    cli::restore::{OnConflict, RestoreArgs},
+    commands::{
+        failure::UsageError,
+        session::{Session, blocking},
+    },
+    model::{
+        resource::ResourceType,
+        restore_point::{Completeness, Manifest, RestorePoint},
+    },
+    plan::{
+        conflict::ConflictPolicy,
+        map_namespace::NamespaceMap,
+        point_reference::{self, Incomplete},
+        restore::{Candidate, wanted::Wanted},
+        select::{KindFilter, LabelSelector, parse_named_object, resolve_one_kind},
+    },
+};
+
+use super::collect::unclear_names;
+
+/// A complete request.
+pub(super) struct Request {
+    pub(super) repository: Repository,
+    pub(super) point: RestorePoint,
+    pub(super) manifest: Manifest,
+    pub(super) wanted: Wanted,
+    pub(super) map: NamespaceMap,
+    pub(super) policy: ConflictPolicy,
+}
+
+impl From<OnConflict> for ConflictPolicy {
+    fn from(word: OnConflict) -> Self {
+        match word {
+            OnConflict::Skip => Self::Skip,
+            OnConflict::Patch => Self::Patch,
+            OnConflict::Fail => Self::Fail,
+        }
+    }
+}
+
+impl Request {
+    /// Reads the restore point's manifest and resolves the words of `args` against it.
+    pub(super) async fn complete(args: &RestoreArgs, session: &Session) -> anyhow::Result<Self> {
+        let map = NamespaceMap::parse(&args.map_namespace).map_err(|error| {
+            UsageError::with_hint(error.to_string(), "for example: --map-namespace shop=shop-test")
+        })?;
+        let repository = session.repository().await?;
+        let reader = repository.clone();
+        let (word, allow) = (args.restore_point.clone(), args.allow_incomplete);
+        let (point, manifest) = blocking(move || {
+            let points = reader.restore_points()?;
+            let incomplete = if allow { Incomplete::Allow } else { Incomplete::Skip };
+            let found = point_reference::resolve(&word, &points, &Zoned::now(), incomplete)?.point.clone();
+            let manifest = reader.manifest(&found.id)?;
+            Ok((found, manifest))
+        })
+        .await?;
+        warn_of_losses(&manifest, session);
+        let wanted = wanted(args, &manifest, session)?;
+        check_map(&map, &manifest)?;
+        Ok(Self { repository, point, manifest, wanted, map, policy: args.on_conflict.into() })
+    }
+
+    /// Every `TYPE/NAME` means exactly one object.
+    pub(super) fn check_names(&self, candidates: &[Candidate]) -> anyhow::Result<()> {
+        let (missing, several) = unclear_names(&self.wanted.named, candidates);
+        if let Some((name, namespaces)) = several.into_iter().next() {
+            return Err(UsageError::with_hint(
+                format!("`{name}` is in several namespaces: {}", namespaces.join(", ")),
+                "say which with -n",
+            )
+            .into());
+        }
+        if !missing.is_empty() {
+            return Err(UsageError::with_hint(
+                format!("not in restore point {}: {}", self.point.id, missing.join(", ")),
+                format!("`kubectl backup ls {}` lists what is", self.point.id),
+            )
+            .into());
+        }
+        if candidates.is_empty() {
+            return Err(UsageError::with_hint(
+                format!("nothing in restore point {} matches the selection", self.point.id),
+                format!("`kubectl backup ls {}` lists what it holds", self.point.id),
+            )
+            .into());
+        }
+        Ok(())
+    }
+}
+
+fn warn_of_losses(manifest: &Manifest, session: &Session) {
+    if manifest.summary.completeness == Completeness::Complete {
+        return;
+    }
+    session.printer.warning(&format!("restore point `{}` is incomplete; it misses:", manifest.summary.name));
+    for missing in &manifest.missing {
+        session.printer.warning(&format!("  {}: {}", missing.what, missing.reason));
+    }
+}
+
+/// The selection. `latest:shop` names a namespace, and so selects it, unless -n or -A says otherwise.
+fn wanted(args: &RestoreArgs, manifest: &Manifest, session: &Session) -> anyhow::Result<Wanted> {
+    let kinds: Vec<ResourceType> = manifest.kinds.iter().map(|entry| entry.kind.clone()).collect();
+    let mut namespaces = args.namespaces.namespaces.clone();
+    if let (true, false, Some(namespace)) =
+        (namespaces.is_empty(), args.namespaces.all_namespaces, args.restore_point.strip_prefix("latest:"))
+    {
+        namespaces.push(namespace.to_owned());
+    }
+    for name in &namespaces {
+        let listed = manifest.summary.namespaces.contains(name);
+        let shortened = manifest.summary.namespace_count > manifest.summary.namespaces.len() as u64;
+        if !listed && !shortened {
+            session.printer.warning(&format!("the restore point holds nothing of namespace `{name}`"));
+        }
+    }
+    let mut named = std::collections::BTreeSet::new();
+    for word in &args.objects {
+        let object = parse_named_object(word)?;
+        named.insert((resolve_one_kind(&object.kind, &kinds)?, object.name));
+    }
+    Ok(Wanted {
+        namespaces: (!namespaces.is_empty()).then(|| namespaces.into_iter().collect()),
+        kinds: KindFilter::new(&args.filter.include_kinds, &args.filter.exclude_kinds, &kinds)?,
+        labels: args.filter.selector.as_deref().map(LabelSelector::parse).transpose()?,
+        named,
+        cluster_scoped: args.filter.cluster_scoped,
+    })
+}
+
+/// A mistyped source would restore over the original instead of beside it.
+fn check_map(map: &NamespaceMap, manifest: &Manifest) -> anyhow::Result<()> {
+    let known = &manifest.summary.namespaces;
+    if manifest.summary.namespace_count > known.len() as u64 {
+        return Ok(());
+    }
+    match map.sources().find(|source| !known.iter().any(|name| name == source)) {
+        None => Ok(()),
+        Some(source) => Err(UsageError::with_hint(
+            format!("--map-namespace: the restore point holds nothing of namespace `{source}`"),
+            format!("it holds {}", known.join(", ")),
+        )
+        .into()),
+    }
+}

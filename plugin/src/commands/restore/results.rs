@@ -1,0 +1,185 @@
+//! From plan and writes to what is shown.
+
+use std::{collections::BTreeMap, sync::PoisonError};
+
+use crate::{
+    cli::output::RecordFormat,
+    exit::ExitStatus,
+    model::{
+        object::kubectl_name,
+        restoration::{Action, Outcome, RestoredObject},
+        restore_point::RestorePointId,
+    },
+    plan::restore::{PlannedObject, RestorePlan, facts::Kinds},
+    report::{
+        document,
+        printer::Printer,
+        restore::{self as report, RestoreDocument, State},
+    },
+};
+
+use super::write::{Finished, Writer};
+
+/// Server warnings that are shown to a person.
+const SHOWN_WARNINGS: usize = 20;
+
+/// The plan as it is shown.
+pub(super) fn planned(plan: &RestorePlan, kinds: &Kinds) -> Vec<RestoredObject<Action>> {
+    plan.objects
+        .iter()
+        .map(|object| shown_object(object, kinds, object.decision.action, object.decision.reason.clone()))
+        .collect()
+}
+
+/// What came of every object of the plan.
+pub(super) fn outcomes(
+    writer: &Writer,
+    finished: &BTreeMap<usize, Finished>,
+    interrupted: bool,
+) -> Vec<RestoredObject<Outcome>> {
+    let of = |(index, object): (usize, &PlannedObject)| {
+        let reason = object.decision.reason.clone();
+        let (outcome, reason) = match (finished.get(&index), object.decision.action) {
+            (Some(done), _) => (done.outcome, done.reason.clone()),
+            (None, Action::Unchanged) => (Outcome::Unchanged, reason),
+            (None, Action::Skip) => (Outcome::Skipped, reason),
+            (None, Action::Leave) => (Outcome::Left, reason),
+            (None, Action::Refuse) => (Outcome::Refused, reason),
+            (None, _) if interrupted => (Outcome::NotTried, Some("interrupted".to_owned())),
+            // The plan knows it and the second pass did not meet it.
+            (None, _) => (Outcome::Refused, Some("the restore point no longer holds it".to_owned())),
+        };
+        let mut shown = shown_object(object, &writer.kinds, outcome, reason);
+        if let Some(done) = finished.get(&index) {
+            shown.fields.clone_from(&done.fields);
+            shown.notes.clone_from(&done.notes);
+        }
+        shown
+    };
+    writer.plan.objects.iter().enumerate().map(of).collect()
+}
+
+fn shown_object<S>(
+    object: &PlannedObject,
+    kinds: &Kinds,
+    state: S,
+    reason: Option<String>,
+) -> RestoredObject<S> {
+    let target = object.candidate.target().clone();
+    let name = kinds.saved(&target.resource).map_or_else(
+        || format!("{}/{}", target.resource, target.name),
+        |kind| kubectl_name(kind, &target.name),
+    );
+    let saved = &object.candidate.key.namespace;
+    RestoredObject {
+        name,
+        from_namespace: saved.clone().filter(|_| *saved != target.namespace),
+        target,
+        state,
+        reason,
+        fields: Vec::new(),
+        notes: Vec::new(),
+    }
+}
+
+/// Where and how results are shown.
+pub(super) struct Shown<'a> {
+    pub(super) printer: &'a Printer,
+    pub(super) format: RecordFormat,
+    pub(super) point: &'a RestorePointId,
+}
+
+impl Shown<'_> {
+    /// A plan that was not checked by the server.
+    pub(super) fn plan(
+        &self,
+        objects: &[RestoredObject<Action>],
+        dry_run: Option<&'static str>,
+    ) -> anyhow::Result<()> {
+        let writes = |action| matches!(action, Action::Create | Action::Patch);
+        self.data("RestorePlan", objects, dry_run, false, Vec::new(), writes)
+    }
+
+    /// A plan that the server has checked.
+    pub(super) fn checked(
+        &self,
+        objects: &[RestoredObject<Outcome>],
+        writer: &Writer,
+    ) -> anyhow::Result<ExitStatus> {
+        self.data("RestorePlan", objects, Some("server"), false, warnings(writer), is_written)?;
+        self.talk(writer);
+        let summary = report::summary(objects);
+        self.printer.note(&format!("checked by the server, nothing was changed; it would be: {summary}"));
+        let refused = objects.iter().any(|object| object.state == Outcome::Refused);
+        Ok(super::status(refused))
+    }
+
+    /// What was done.
+    pub(super) fn result(
+        &self,
+        objects: &[RestoredObject<Outcome>],
+        writer: &Writer,
+        interrupted: bool,
+    ) -> anyhow::Result<ExitStatus> {
+        self.data("RestoreResult", objects, None, interrupted, warnings(writer), is_written)?;
+        self.talk(writer);
+        for object in objects.iter().filter(|object| !object.notes.is_empty()) {
+            self.printer.note(&format!("{}: {}", object.name, object.notes.join("; ")));
+        }
+        self.printer.note(&format!("restored from {}: {}", self.point, report::summary(objects)));
+        if interrupted {
+            self.printer.error(
+                "error: the restore was interrupted before its end\n\nhint: run it again; what is done already is \
+                 left as it is",
+            );
+            return Ok(ExitStatus::Failed);
+        }
+        let undone = |state| matches!(state, Outcome::Refused | Outcome::NotTried);
+        Ok(super::status(objects.iter().any(|object| undone(object.state))))
+    }
+
+    fn talk(&self, writer: &Writer) {
+        for warning in warnings(writer).iter().take(SHOWN_WARNINGS) {
+            self.printer.warning(&format!("the server says: {warning}"));
+        }
+    }
+
+    fn data<S: State>(
+        &self,
+        kind: &'static str,
+        objects: &[RestoredObject<S>],
+        dry_run: Option<&'static str>,
+        interrupted: bool,
+        warnings: Vec<String>,
+        is_write: impl Fn(S) -> bool,
+    ) -> anyhow::Result<()> {
+        let counts = report::counts(objects);
+        let counts =
+            counts.into_iter().map(|(state, count)| (state.word().replace(' ', "-"), count)).collect();
+        let document = RestoreDocument {
+            kind,
+            restore_point: &self.point.0,
+            dry_run,
+            interrupted,
+            counts,
+            warnings,
+            objects,
+        };
+        match self.format {
+            RecordFormat::Table => self.printer.data(&report::overview(objects))?,
+            RecordFormat::Wide => self.printer.data(&report::table(objects, true))?,
+            RecordFormat::Name => self.printer.data(&report::names(objects, is_write))?,
+            RecordFormat::Json => self.printer.data(&document::to_json(&document)?)?,
+            RecordFormat::Yaml => self.printer.data(&document::to_yaml(&document)?)?,
+        }
+        Ok(())
+    }
+}
+
+fn is_written(outcome: Outcome) -> bool {
+    matches!(outcome, Outcome::Created | Outcome::Patched)
+}
+
+fn warnings(writer: &Writer) -> Vec<String> {
+    writer.warnings.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+}

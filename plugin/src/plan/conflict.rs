@@ -1,0 +1,97 @@
+//! What becomes of an object, given what is in the cluster already and the user's conflict policy.
+
+use crate::model::restoration::Action;
+
+/// What to do with an object that is in the cluster and differs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ConflictPolicy {
+    /// Leave the live object as it is.
+    Skip,
+    /// Set what the saved object states; leave what only the live one has.
+    Patch,
+    /// Change nothing at all if any object exists and differs.
+    Fail,
+}
+
+/// What the cluster has under an object's name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Live {
+    /// Nothing.
+    Absent,
+    /// The same content.
+    Same,
+    /// Other content.
+    Different,
+    /// An object that is being deleted; with the finalizers it waits for.
+    Terminating(Vec<String>),
+    /// The user may not look.
+    Unreadable,
+}
+
+/// What is decided and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// What will be done.
+    pub action: Action,
+    /// Why, in one sentence; none when the action says it all.
+    pub reason: Option<String>,
+}
+
+impl Decision {
+    /// A decision that needs no reason.
+    pub fn plain(action: Action) -> Self {
+        Self { action, reason: None }
+    }
+
+    /// A decision with its reason.
+    pub fn because(action: Action, reason: impl Into<String>) -> Self {
+        Self { action, reason: Some(reason.into()) }
+    }
+}
+
+/// Decides.
+pub fn decide(live: &Live, policy: ConflictPolicy) -> Decision {
+    match live {
+        Live::Absent => Decision::plain(Action::Create),
+        Live::Same => Decision::plain(Action::Unchanged),
+        Live::Different => match policy {
+            ConflictPolicy::Skip => {
+                Decision::because(Action::Skip, "exists and differs; --on-conflict=patch would set it")
+            }
+            ConflictPolicy::Patch => Decision::because(Action::Patch, "exists and differs"),
+            ConflictPolicy::Fail => Decision::because(Action::Conflict, "exists and differs"),
+        },
+        Live::Terminating(finalizers) if finalizers.is_empty() => {
+            Decision::because(Action::Create, "once the live one, which is being deleted, is gone")
+        }
+        Live::Terminating(finalizers) => Decision::because(
+            Action::Create,
+            format!("once the live one is gone; its deletion waits for finalizer {}", finalizers.join(", ")),
+        ),
+        Live::Unreadable => {
+            Decision::because(Action::Create, "if it is not there; the live objects may not be read")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::{ConflictPolicy, Live, decide};
+    use crate::model::restoration::Action;
+
+    #[rstest]
+    #[case::absent(Live::Absent, ConflictPolicy::Fail, Action::Create)]
+    #[case::same_is_no_conflict(Live::Same, ConflictPolicy::Fail, Action::Unchanged)]
+    #[case::same_needs_no_patch(Live::Same, ConflictPolicy::Patch, Action::Unchanged)]
+    #[case::skip(Live::Different, ConflictPolicy::Skip, Action::Skip)]
+    #[case::patch(Live::Different, ConflictPolicy::Patch, Action::Patch)]
+    #[case::fail(Live::Different, ConflictPolicy::Fail, Action::Conflict)]
+    #[case::going(Live::Terminating(vec![]), ConflictPolicy::Fail, Action::Create)]
+    #[case::unreadable(Live::Unreadable, ConflictPolicy::Patch, Action::Create)]
+    fn decides(#[case] live: Live, #[case] policy: ConflictPolicy, #[case] wanted: Action) {
+        assert_eq!(decide(&live, policy).action, wanted);
+    }
+}

@@ -1,0 +1,294 @@
+//! The plan of a restore: a decision with its reason for every object that was asked for.
+//!
+//! Two passes keep memory flat. The first streams the restore point and keeps of each object only a [`Candidate`];
+//! with what the cluster holds ([`Facts`]) these become a [`RestorePlan`]. The second streams the bodies again, in
+//! the order of the plan, and writes them.
+
+pub mod content;
+pub mod facts;
+pub mod rules;
+pub mod wanted;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use crate::model::{object::ObjectKey, resource::GroupResource, restoration::Action};
+
+use super::{
+    conflict::{ConflictPolicy, Decision, Live, decide},
+    order::{self, Position},
+    sanitize::{SanitizeContext, owners::OwnerReference},
+};
+use content::Content;
+use facts::{Facts, Kinds};
+use rules::Rule;
+
+/// How an object came into the selection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// By `TYPE/NAME`: rules that leave objects out for convenience do not apply.
+    Named,
+    /// By the selection.
+    Selected,
+    /// A namespace that others need: restored only if it is missing.
+    Needed,
+    /// A namespace that others need and that the restore point does not hold.
+    Invented,
+}
+
+/// What the first pass keeps of a saved object.
+#[derive(Clone, Debug)]
+pub struct Candidate {
+    /// The object as saved.
+    pub key: ObjectKey,
+    /// What it will be called, if a namespace is mapped.
+    pub mapped: Option<Box<ObjectKey>>,
+    /// How it came here.
+    pub origin: Origin,
+    /// Its owners as saved.
+    pub owners: Box<[OwnerReference]>,
+    /// A digest of what will be written.
+    pub content: Content,
+    /// What the rules say of it, whatever the cluster holds.
+    pub rule: Rule,
+}
+
+impl Candidate {
+    /// What it will be called in the cluster.
+    pub fn target(&self) -> &ObjectKey {
+        self.mapped.as_deref().unwrap_or(&self.key)
+    }
+}
+
+/// Where an owner of a restored object is to be found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OwnerLink {
+    /// Restored too; the index of its plan entry.
+    Planned(usize),
+    /// In the cluster, with this uid.
+    Live(String),
+    /// Nowhere.
+    Gone,
+}
+
+/// One object of the plan.
+#[derive(Clone, Debug)]
+pub struct PlannedObject {
+    /// The object as saved, and what it is to become.
+    pub candidate: Candidate,
+    /// When.
+    pub position: Position,
+    /// What will be done, and why.
+    pub decision: Decision,
+    /// The owners, each with where it is.
+    pub owners: Box<[(OwnerReference, OwnerLink)]>,
+    /// Its uid, if it is in the cluster.
+    pub uid: Option<String>,
+    /// Whether it must wait for an object of its name to be gone.
+    pub waits_for_deletion: bool,
+    /// Whether others name it as their owner, so that its new uid must be remembered.
+    pub owns: bool,
+}
+
+/// Decisions for all objects, sorted by saved key.
+#[derive(Clone, Debug, Default)]
+pub struct RestorePlan {
+    /// The objects.
+    pub objects: Vec<PlannedObject>,
+    /// What cleaning needs to know.
+    pub sanitize: SanitizeContext,
+}
+
+/// Two saved objects that would become one.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{first}` and `{second}` would both become `{target}`, and they differ")]
+pub struct Collision {
+    /// One.
+    pub first: ObjectKey,
+    /// The other.
+    pub second: ObjectKey,
+    /// What both would be.
+    pub target: ObjectKey,
+}
+
+impl RestorePlan {
+    /// Decides. `candidates` in any order; `facts` speak of them by their index.
+    pub fn new(candidates: Vec<Candidate>, facts: &Facts, kinds: &Kinds, policy: ConflictPolicy) -> Self {
+        let doubles = doubles(&candidates);
+        let links = owner_links(&candidates, facts, kinds);
+        let positions = positions(&candidates, &links);
+        let owning: BTreeSet<usize> = links.iter().flatten().filter_map(planned).collect();
+        let mut objects = Vec::with_capacity(candidates.len());
+        for (index, (candidate, links)) in candidates.into_iter().zip(links).enumerate() {
+            let decision = match doubles.get(&index) {
+                Some(first) => Decision::because(Action::Leave, format!("`{first}` becomes the same object")),
+                None => decision(index, &candidate, &links, facts, kinds, policy),
+            };
+            let live = facts.live.get(&index);
+            objects.push(PlannedObject {
+                position: positions[index],
+                decision,
+                owners: candidate.owners.iter().cloned().zip(links).collect(),
+                uid: live.and_then(|live| live.uid.clone()),
+                waits_for_deletion: live.is_some_and(|live| live.deleting.is_some()),
+                owns: owning.contains(&index),
+                candidate,
+            });
+        }
+        let sanitize = SanitizeContext { kept_volumes: kept_volumes(&objects, facts) };
+        Self { objects, sanitize }
+    }
+
+    /// How many objects each action has.
+    pub fn counts(&self) -> BTreeMap<Action, usize> {
+        let mut counts = BTreeMap::new();
+        for object in &self.objects {
+            *counts.entry(object.decision.action).or_default() += 1;
+        }
+        counts
+    }
+
+    /// The indices of objects that will be written, by step; a step may begin when the one before is done.
+    pub fn steps(&self) -> BTreeMap<Position, Vec<usize>> {
+        let mut steps: BTreeMap<Position, Vec<usize>> = BTreeMap::new();
+        for (index, object) in self.objects.iter().enumerate() {
+            if matches!(object.decision.action, Action::Create | Action::Patch) {
+                steps.entry(object.position).or_default().push(index);
+            }
+        }
+        steps
+    }
+
+    /// The index of a saved object.
+    pub fn find(&self, key: &ObjectKey) -> Option<usize> {
+        self.objects.binary_search_by(|object| object.candidate.key.cmp(key)).ok()
+    }
+}
+
+/// Pairs of different objects that would become one.
+pub fn collisions(candidates: &[Candidate]) -> Vec<Collision> {
+    let mut seen: HashMap<&ObjectKey, &Candidate> = HashMap::new();
+    let mut found = Vec::new();
+    for candidate in candidates.iter().filter(|candidate| candidate.rule == Rule::Restore) {
+        if let Some(first) = seen.insert(candidate.target(), candidate)
+            && first.content != candidate.content
+            // Of two namespaces that become one, the first gives labels and annotations.
+            && candidate.key.resource.plural != "namespaces"
+        {
+            found.push(Collision {
+                first: first.key.clone(),
+                second: candidate.key.clone(),
+                target: candidate.target().clone(),
+            });
+        }
+    }
+    found
+}
+
+/// Objects that become what another one before them becomes too, with the name of that one.
+fn doubles(candidates: &[Candidate]) -> HashMap<usize, ObjectKey> {
+    let mut seen: HashMap<&ObjectKey, usize> = HashMap::new();
+    let mut doubles = HashMap::new();
+    if candidates.iter().all(|candidate| candidate.mapped.is_none()) {
+        return doubles;
+    }
+    for (index, candidate) in candidates.iter().enumerate() {
+        match seen.entry(candidate.target()) {
+            std::collections::hash_map::Entry::Occupied(first) => {
+                doubles.insert(index, candidates[*first.get()].key.clone());
+            }
+            std::collections::hash_map::Entry::Vacant(free) => {
+                free.insert(index);
+            }
+        }
+    }
+    doubles
+}
+
+fn owner_links(candidates: &[Candidate], facts: &Facts, kinds: &Kinds) -> Vec<Vec<OwnerLink>> {
+    let owned = candidates.iter().any(|candidate| !candidate.owners.is_empty());
+    let by_target: HashMap<&ObjectKey, usize> = if owned {
+        candidates.iter().enumerate().map(|(index, candidate)| (candidate.target(), index)).collect()
+    } else {
+        HashMap::new()
+    };
+    let link = |candidate: &Candidate, owner: &OwnerReference| {
+        let Some(key) = kinds.owner_key(owner, candidate.target().namespace.as_deref()) else {
+            return OwnerLink::Gone;
+        };
+        match by_target.get(&key) {
+            Some(&index) => OwnerLink::Planned(index),
+            None => facts.owner_uids.get(&key).cloned().map_or(OwnerLink::Gone, OwnerLink::Live),
+        }
+    };
+    candidates.iter().map(|it| it.owners.iter().map(|owner| link(it, owner)).collect()).collect()
+}
+
+fn positions(candidates: &[Candidate], links: &[Vec<OwnerLink>]) -> Vec<Position> {
+    let waves: Vec<_> = candidates.iter().map(|candidate| order::wave(&candidate.key.resource)).collect();
+    let owners: Vec<Vec<usize>> =
+        links.iter().map(|links| links.iter().filter_map(planned).collect()).collect();
+    order::positions(&waves, &owners)
+}
+
+fn planned(link: &OwnerLink) -> Option<usize> {
+    match link {
+        OwnerLink::Planned(index) => Some(*index),
+        OwnerLink::Live(_) | OwnerLink::Gone => None,
+    }
+}
+
+fn decision(
+    index: usize,
+    candidate: &Candidate,
+    links: &[OwnerLink],
+    facts: &Facts,
+    kinds: &Kinds,
+    policy: ConflictPolicy,
+) -> Decision {
+    match &candidate.rule {
+        Rule::Leave(reason) if candidate.origin == Origin::Named => {
+            return Decision::because(Action::Refuse, reason.clone());
+        }
+        Rule::Leave(reason) => return Decision::because(Action::Leave, reason.clone()),
+        Rule::LeaveWithOwner { owner, reason } => {
+            let link = candidate.owners.iter().position(|it| it == owner).and_then(|at| links.get(at));
+            if link.is_some_and(|link| *link != OwnerLink::Gone) {
+                return Decision::because(Action::Leave, reason.clone());
+            }
+        }
+        Rule::Restore => {}
+    }
+    if let Some(reason) = kinds.unserved(&candidate.key.resource) {
+        return Decision::because(Action::Refuse, reason);
+    }
+    let live = facts.live.get(&index);
+    let state = match live {
+        None if facts.unreadable.contains(&index) => Live::Unreadable,
+        None => Live::Absent,
+        Some(live) => live.state(&candidate.content),
+    };
+    if matches!(candidate.origin, Origin::Needed | Origin::Invented) && state == Live::Different {
+        // Only asked to be there.
+        return Decision::plain(Action::Unchanged);
+    }
+    decide(&state, policy)
+}
+
+/// A volume is there for its claim if this restore makes it, or if the live one names that very claim.
+fn kept_volumes(objects: &[PlannedObject], facts: &Facts) -> BTreeSet<String> {
+    let volumes = GroupResource::new("persistentvolumes", "");
+    let kept = |(index, object): (usize, &PlannedObject)| {
+        let created = object.decision.action == Action::Create && !object.waits_for_deletion;
+        let waits = facts.live.get(&index).is_some_and(|live| live.claim_is_planned);
+        (created || waits).then(|| object.candidate.key.name.clone())
+    };
+    objects
+        .iter()
+        .enumerate()
+        .filter(|(_, object)| object.candidate.key.resource == volumes)
+        .filter_map(kept)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

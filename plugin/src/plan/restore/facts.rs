@@ -1,0 +1,141 @@
+//! What the plan must know of the cluster.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use serde_json::Value;
+
+use crate::model::{
+    object::ObjectKey,
+    resource::{GroupResource, ResourceType, Scope},
+};
+use crate::plan::{conflict::Live, order::is_custom, sanitize::owners::OwnerReference};
+
+use super::content::Content;
+
+/// An object that is in the cluster under the name of a candidate.
+#[derive(Clone, Debug)]
+pub struct LiveObject {
+    /// Its uid.
+    pub uid: Option<String>,
+    /// A digest of its content.
+    pub content: Content,
+    /// The finalizers it waits for, if it is being deleted.
+    pub deleting: Option<Vec<String>>,
+    /// It is a volume that names a claim which this restore makes.
+    pub claim_is_planned: bool,
+}
+
+impl LiveObject {
+    /// From its body.
+    pub fn of(resource: &GroupResource, body: Value) -> Self {
+        let metadata = &body["metadata"];
+        let finalizers = metadata["finalizers"].as_array().into_iter().flatten();
+        Self {
+            uid: metadata["uid"].as_str().map(str::to_owned),
+            deleting: metadata
+                .get("deletionTimestamp")
+                .map(|_| finalizers.filter_map(Value::as_str).map(str::to_owned).collect()),
+            claim_is_planned: false,
+            content: Content::of(resource, body),
+        }
+    }
+
+    /// Compared with what would be written.
+    pub fn state(&self, wanted: &Content) -> Live {
+        match &self.deleting {
+            Some(finalizers) => Live::Terminating(finalizers.clone()),
+            None if self.content == *wanted => Live::Same,
+            None => Live::Different,
+        }
+    }
+}
+
+/// What the cluster holds, by the index of the candidate.
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    /// Those that exist.
+    pub live: HashMap<usize, LiveObject>,
+    /// Those that may not be looked at.
+    pub unreadable: BTreeSet<usize>,
+    /// The uids of live owners that are not restored themselves.
+    pub owner_uids: BTreeMap<ObjectKey, String>,
+}
+
+/// The kinds of the restore point beside those that the cluster serves.
+#[derive(Clone, Debug, Default)]
+pub struct Kinds {
+    saved: BTreeMap<GroupResource, ResourceType>,
+    served: BTreeMap<GroupResource, ResourceType>,
+    by_kind: HashMap<(String, String), GroupResource>,
+    /// Custom kinds whose definitions the plan brings along.
+    defined: BTreeSet<GroupResource>,
+}
+
+impl Kinds {
+    /// From the manifest and from discovery.
+    pub fn new(saved: impl IntoIterator<Item = ResourceType>, served: &[ResourceType]) -> Self {
+        let saved: BTreeMap<_, _> = saved.into_iter().map(|kind| (kind.resource.clone(), kind)).collect();
+        let by_kind = served
+            .iter()
+            .chain(saved.values())
+            .map(|kind| ((kind.resource.group.clone(), kind.kind.clone()), kind.resource.clone()))
+            .collect();
+        let served = served.iter().map(|kind| (kind.resource.clone(), kind.clone())).collect();
+        Self { saved, served, by_kind, defined: BTreeSet::new() }
+    }
+
+    /// Notes that the definition of a custom kind is restored too: `certificates.cert-manager.io`.
+    pub fn define(&mut self, definition: &str) {
+        self.defined.insert(GroupResource::from(definition.to_owned()));
+    }
+
+    /// Whether the definition of this kind is restored too.
+    pub fn is_defined(&self, resource: &GroupResource) -> bool {
+        self.defined.contains(resource)
+    }
+
+    /// Whether the cluster serves this kind already.
+    pub fn is_served(&self, resource: &GroupResource) -> bool {
+        self.served.contains_key(resource)
+    }
+
+    /// Every kind the cluster serves.
+    pub fn served(&self, resource: &GroupResource) -> Option<&ResourceType> {
+        self.served.get(resource)
+    }
+
+    /// The kind as objects of the restore point state it.
+    pub fn saved(&self, resource: &GroupResource) -> Option<&ResourceType> {
+        self.saved.get(resource).or_else(|| self.served.get(resource))
+    }
+
+    /// The identity of an owner, seen from a dependant in `namespace`.
+    pub fn owner_key(&self, owner: &OwnerReference, namespace: Option<&str>) -> Option<ObjectKey> {
+        let resource = self.by_kind.get(&(owner.group.clone(), owner.kind.clone()))?;
+        let namespaced = self.saved(resource).is_some_and(|kind| kind.scope == Scope::Namespaced);
+        Some(ObjectKey::new(resource.clone(), namespace.filter(|_| namespaced), &owner.name))
+    }
+
+    /// Why objects of this kind cannot be written to the cluster, if they cannot.
+    pub fn unserved(&self, resource: &GroupResource) -> Option<String> {
+        if self.is_defined(resource) {
+            return None;
+        }
+        let Some(served) = self.served.get(resource) else {
+            return Some(if is_custom(resource) {
+                "the cluster does not serve this kind, and its definition is not restored with it".to_owned()
+            } else {
+                "this version of Kubernetes does not serve this kind".to_owned()
+            });
+        };
+        let saved = self.saved.get(resource)?;
+        let at_hand = served.served_versions.contains(&saved.version) || served.version == saved.version;
+        (!at_hand).then(|| {
+            format!(
+                "saved as {}, which the cluster does not serve (it has {})",
+                saved.api_version(),
+                served.version
+            )
+        })
+    }
+}

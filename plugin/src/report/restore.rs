@@ -1,0 +1,214 @@
+//! A restore for people and for programs: the plan before it, the results after it.
+
+use std::{collections::BTreeMap, fmt::Write as _};
+
+use serde::Serialize;
+
+use crate::model::restoration::{Action, Outcome, RestoredObject};
+
+use super::table::Table;
+
+/// Above this many objects a plan for a person is shown by kind, with only what needs attention by name.
+pub const MOST_LINES: usize = 40;
+
+/// What an object's state is called, and whether a person must look at it.
+pub trait State: Copy + Ord + Serialize {
+    /// One word.
+    fn word(self) -> &'static str;
+    /// Not the plain course of things.
+    fn is_notable(self) -> bool;
+}
+
+impl State for Action {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Patch => "patch",
+            Self::Unchanged => "unchanged",
+            Self::Skip => "skip",
+            Self::Conflict => "conflict",
+            Self::Leave => "leave",
+            Self::Refuse => "refuse",
+        }
+    }
+
+    fn is_notable(self) -> bool {
+        matches!(self, Self::Patch | Self::Skip | Self::Conflict | Self::Refuse)
+    }
+}
+
+impl State for Outcome {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Patched => "patched",
+            Self::Unchanged => "unchanged",
+            Self::Skipped => "skipped",
+            Self::Left => "left",
+            Self::Refused => "refused",
+            Self::NotTried => "not tried",
+        }
+    }
+
+    fn is_notable(self) -> bool {
+        matches!(self, Self::Patched | Self::Skipped | Self::Refused | Self::NotTried)
+    }
+}
+
+/// The document of `-o json` and `-o yaml`.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RestoreDocument<'a, S: State> {
+    /// `RestorePlan` or `RestoreResult`.
+    pub kind: &'static str,
+    /// The full id of the restore point.
+    pub restore_point: &'a str,
+    /// `client`, `server`, or none when it was done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dry_run: Option<&'static str>,
+    /// Whether it ended early.
+    pub interrupted: bool,
+    /// Number of objects by state.
+    pub counts: BTreeMap<String, usize>,
+    /// What the server warned of.
+    pub warnings: Vec<String>,
+    /// Every object.
+    pub objects: &'a [RestoredObject<S>],
+}
+
+/// Number of objects by state.
+pub fn counts<S: State>(objects: &[RestoredObject<S>]) -> BTreeMap<S, usize> {
+    let mut counts = BTreeMap::new();
+    for object in objects {
+        *counts.entry(object.state).or_default() += 1;
+    }
+    counts
+}
+
+/// `3 created, 1 skipped`.
+pub fn summary<S: State>(objects: &[RestoredObject<S>]) -> String {
+    let counts = counts(objects);
+    if counts.is_empty() {
+        return "nothing".to_owned();
+    }
+    let words: Vec<_> = counts.iter().map(|(state, count)| format!("{count} {}", state.word())).collect();
+    words.join(", ")
+}
+
+/// One line an object, wide with the wave of reasons, notes and refused fields.
+pub fn table<S: State>(objects: &[RestoredObject<S>], wide: bool) -> String {
+    let mut table = match wide {
+        true => Table::new(["ACTION", "NAMESPACE", "OBJECT", "REASON", "FROM", "NOTES"]),
+        false => Table::new(["ACTION", "NAMESPACE", "OBJECT", "REASON"]),
+    };
+    for object in objects {
+        let mut row = vec![
+            object.state.word().to_owned(),
+            object.target.namespace.clone().unwrap_or_else(|| "-".to_owned()),
+            object.name.clone(),
+            reason(object),
+        ];
+        if wide {
+            row.push(object.from_namespace.clone().unwrap_or_else(|| "-".to_owned()));
+            row.push(if object.notes.is_empty() { "-".to_owned() } else { object.notes.join("; ") });
+        }
+        table.push(row);
+    }
+    table.render(true)
+}
+
+fn reason<S: State>(object: &RestoredObject<S>) -> String {
+    let mut text = object.reason.clone().unwrap_or_default();
+    let fields: Vec<_> = object.fields.iter().map(|field| field.field.as_str()).collect();
+    if !fields.is_empty() && !fields.iter().all(|field| text.contains(field)) {
+        let _ = write!(text, " [{}]", fields.join(", "));
+    }
+    if text.is_empty() { "-".to_owned() } else { text }
+}
+
+/// A plan or result for a person: every line while it is short, else a count by kind and what needs attention.
+pub fn overview<S: State>(objects: &[RestoredObject<S>]) -> String {
+    if objects.len() <= MOST_LINES {
+        return table(objects, false);
+    }
+    let mut text = by_kind(objects);
+    let notable: Vec<_> = objects.iter().filter(|object| object.state.is_notable()).cloned().collect();
+    if !notable.is_empty() {
+        let shown = &notable[..notable.len().min(MOST_LINES)];
+        text.push('\n');
+        text.push_str(&table(shown, false));
+        if notable.len() > shown.len() {
+            let _ = writeln!(text, "… and {} more; -o wide lists all", notable.len() - shown.len());
+        }
+    }
+    text
+}
+
+fn by_kind<S: State>(objects: &[RestoredObject<S>]) -> String {
+    let mut kinds: BTreeMap<(String, S), usize> = BTreeMap::new();
+    for object in objects {
+        *kinds.entry((object.target.resource.to_string(), object.state)).or_default() += 1;
+    }
+    let mut table = Table::new(["KIND", "ACTION", "OBJECTS"]);
+    for ((kind, state), count) in kinds {
+        table.push([kind, state.word().to_owned(), count.to_string()]);
+    }
+    table.render(true)
+}
+
+/// `-o name`: the objects that a restore makes or made, as kubectl names them.
+pub fn names<S: State>(objects: &[RestoredObject<S>], of: impl Fn(S) -> bool) -> String {
+    let mut text = String::new();
+    for object in objects.iter().filter(|object| of(object.state)) {
+        text.push_str(&object.name);
+        text.push('\n');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{object::ObjectKey, resource::GroupResource, restoration::FieldProblem};
+
+    fn object(name: &str, state: Outcome) -> RestoredObject<Outcome> {
+        RestoredObject {
+            name: format!("configmap/{name}"),
+            target: ObjectKey::new(GroupResource::new("configmaps", ""), Some("shop"), name),
+            from_namespace: None,
+            state,
+            reason: None,
+            fields: vec![],
+            notes: vec![],
+        }
+    }
+
+    #[test]
+    fn every_object_has_a_line_with_its_reason() {
+        let mut refused = object("b", Outcome::Refused);
+        refused.reason = Some("is invalid (HTTP 422)".to_owned());
+        refused.fields = vec![FieldProblem { field: "data".to_owned(), message: "is immutable".to_owned() }];
+        insta::assert_snapshot!(overview(&[object("a", Outcome::Created), refused]), @r"
+        ACTION    NAMESPACE   OBJECT        REASON
+        created   shop        configmap/a   -
+        refused   shop        configmap/b   is invalid (HTTP 422) [data]
+        ");
+    }
+
+    #[test]
+    fn many_objects_are_counted_and_only_the_notable_are_named() {
+        let mut objects: Vec<_> =
+            (0..MOST_LINES).map(|index| object(&index.to_string(), Outcome::Created)).collect();
+        objects.push(object("differs", Outcome::Skipped));
+        insta::assert_snapshot!(overview(&objects), @r"
+        KIND         ACTION    OBJECTS
+        configmaps   created   40
+        configmaps   skipped   1
+
+        ACTION    NAMESPACE   OBJECT              REASON
+        skipped   shop        configmap/differs   -
+        ");
+        assert_eq!(summary(&objects), "40 created, 1 skipped");
+        assert_eq!(names(&objects, |state| state == Outcome::Skipped), "configmap/differs\n");
+    }
+}
