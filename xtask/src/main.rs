@@ -1,2 +1,7 @@
-//! Tasks.
-fn main() {}
+//! `cargo xtask`: the project's chores, one verb each.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    xtask::main()
+}

@@ -1,1 +1,180 @@
-//! Starts throw-away clusters for tests.
+//! Throw-away Kubernetes control planes for tests: etcd, kube-apiserver and kube-controller-manager, no node.
+//!
+//! Binaries are built from the Go module beside this crate and cached outside the checkout ([`assets`]). Each
+//! cluster has a name, its own ports, data, certificates and tokens ([`state`], [`credentials`]); it outlives the
+//! process that started it and is found again by name. What is stopped is only ever a process that this crate
+//! started ([`process`]). A user's own cluster is used when `KUBECTL_BACKUP_TEST_CONTEXT` names its context, and
+//! never otherwise ([`external`]).
+
+pub mod assets;
+pub mod control_plane;
+pub mod credentials;
+pub mod external;
+pub mod folders;
+pub mod go_module;
+pub mod process;
+pub mod state;
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context, Result, bail};
+
+use assets::Assets;
+use folders::Lock;
+use state::{Health, Record};
+
+/// How long a cluster is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lifetime {
+    /// Until someone stops it.
+    UntilStopped,
+    /// As long as the process that starts it. When that one is killed before it stops the cluster, the next start
+    /// of any cluster sweeps it away.
+    OfThisProcess,
+}
+
+/// A running cluster and the credentials of its administrator.
+#[derive(Clone, Debug)]
+pub struct TestCluster {
+    name: String,
+    kubeconfig: PathBuf,
+    kubectl: PathBuf,
+}
+
+impl TestCluster {
+    /// The cluster of this name: the running one, else a new one.
+    ///
+    /// When the environment names a context for this purpose, that cluster is returned and nothing is started.
+    pub fn start(name: &str, lifetime: Lifetime) -> Result<Self> {
+        check_name(name)?;
+        if let Some(external) = external::named(name)? {
+            return Ok(external);
+        }
+        let assets = Assets::find_or_build()?;
+        Self::sweep()?;
+        let _lock = Lock::take(name)?;
+        if let Some(record) = Record::load(name)? {
+            let cluster = Self::of(&record, assets.kubectl());
+            if record.health() == Health::Running && cluster.is_ready() {
+                return Ok(cluster);
+            }
+            state::remove(&record)?;
+        }
+        let record = control_plane::start(name, lifetime, &assets)?;
+        Ok(Self::of(&record, assets.kubectl()))
+    }
+
+    /// The running cluster of this name, if there is one. Builds and starts nothing.
+    pub fn find(name: &str) -> Result<Option<Self>> {
+        check_name(name)?;
+        let Some(record) = Record::load(name)? else { return Ok(None) };
+        if record.health() != Health::Running {
+            return Ok(None);
+        }
+        Ok(Some(Self::of(&record, &record.kubectl)))
+    }
+
+    /// Stops the cluster of this name and removes all it kept. False when there was none.
+    pub fn stop(name: &str) -> Result<bool> {
+        check_name(name)?;
+        let _lock = Lock::take(name)?;
+        let forgotten = external::forget(name)?;
+        let Some(record) = Record::load(name)? else { return Ok(forgotten) };
+        state::remove(&record)?;
+        Ok(true)
+    }
+
+    /// Removes what is left of clusters that nobody can want any more: none of their processes runs, or the process
+    /// that they were started for is gone. Those that are being started or stopped are left alone. Gives their names.
+    pub fn sweep() -> Result<Vec<String>> {
+        let mut removed = Vec::new();
+        for record in state::all()? {
+            let Some(_lock) = Lock::try_take(&record.name)? else { continue };
+            // Read again under the lock: it may have been replaced since.
+            let Some(record) = Record::load(&record.name)? else { continue };
+            if record.health() == Health::Stale || record.is_orphan() {
+                state::remove(&record)?;
+                removed.push(record.name);
+            }
+        }
+        Ok(removed)
+    }
+
+    /// What is known of each cluster that was started and not stopped, in order of name.
+    pub fn all() -> Result<Vec<(Record, Health)>> {
+        Ok(state::all()?.into_iter().map(|record| (record.clone(), record.health())).collect())
+    }
+
+    /// The name it was started with.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Kubeconfig of a cluster administrator, with one context.
+    pub fn kubeconfig(&self) -> &Path {
+        &self.kubeconfig
+    }
+
+    /// Path of a stock kubectl.
+    pub fn kubectl_path(&self) -> &Path {
+        &self.kubectl
+    }
+
+    /// Stock kubectl as the administrator of this cluster, with nothing of the user's own configuration.
+    pub fn kubectl(&self) -> Command {
+        let mut command = Command::new(&self.kubectl);
+        command
+            .env("KUBECONFIG", &self.kubeconfig)
+            .env("KUBERC", "off")
+            .env("HOME", self.kubeconfig.parent().unwrap_or(Path::new("/nonexistent")));
+        command
+    }
+
+    /// Whether the API server says that it is ready.
+    pub fn is_ready(&self) -> bool {
+        let probe = self.kubectl().args(["get", "--raw=/readyz", "--request-timeout=5s"]).output();
+        probe.is_ok_and(|output| output.status.success())
+    }
+
+    fn of(record: &Record, kubectl: &Path) -> Self {
+        Self { name: record.name.clone(), kubeconfig: record.kubeconfig(), kubectl: kubectl.to_owned() }
+    }
+}
+
+/// Names become folder names and parts of lock file names.
+fn check_name(name: &str) -> Result<()> {
+    let fits = !name.is_empty()
+        && name.len() <= 40
+        && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+        && !name.starts_with('-');
+    if !fits {
+        bail!("`{name}` is no name for a test cluster: use up to 40 of a-z, 0-9 and `-`");
+    }
+    Ok(())
+}
+
+/// Runs `command` and gives its stdout; its stderr goes into the error.
+pub(crate) fn stdout_of(command: &mut Command) -> Result<String> {
+    let output = command.output().with_context(|| format!("could not run {command:?}"))?;
+    if !output.status.success() {
+        bail!("{command:?} failed: {}", String::from_utf8_lossy(&output.stderr).trim());
+    }
+    String::from_utf8(output.stdout)
+        .with_context(|| format!("{command:?} printed something that is not UTF-8"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check_name;
+
+    #[test]
+    fn refuses_names_that_leave_their_folder() {
+        for name in ["", "..", "a/b", "-x", "Upper", "a.lock", &"x".repeat(41)] {
+            assert!(check_name(name).is_err(), "`{name}` was taken");
+        }
+        assert!(check_name("e2e-2").is_ok());
+    }
+}

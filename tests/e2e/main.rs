@@ -1,0 +1,7 @@
+//! End-to-end tests: the real binary against a real API server, one file an area.
+//!
+//! `cargo xtask test` runs them; `cargo test --test e2e -- --include-ignored NAME` runs one and leaves the cluster up
+//! for the next (`cargo xtask cluster down` stops it).
+
+mod smoke;
+mod world;

@@ -1,0 +1,84 @@
+//! `cargo xtask cluster`: control planes for tests, by hand.
+
+use anyhow::Result;
+use clap::Subcommand;
+use test_cluster::{Lifetime, TestCluster, state::Health};
+
+use crate::shell::say;
+
+/// The cluster that tests take when they are not run by `cargo xtask test`.
+const DEFAULT_NAME: &str = "e2e";
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ClusterVerb {
+    /// Start a cluster, or find the running one, and print its kubeconfig's path
+    Up {
+        /// Which one
+        #[arg(long, default_value = DEFAULT_NAME)]
+        name: String,
+    },
+    /// Stop a cluster and remove all it kept
+    Down {
+        /// Which one
+        #[arg(long, default_value = DEFAULT_NAME)]
+        name: String,
+        /// All that were started by this user
+        #[arg(long, conflicts_with = "name")]
+        all: bool,
+    },
+    /// Show the clusters that were started and not stopped
+    Status {
+        /// Only this one
+        #[arg(long)]
+        name: Option<String>,
+    },
+}
+
+pub(crate) fn run(verb: ClusterVerb) -> Result<()> {
+    match verb {
+        ClusterVerb::Up { name } => {
+            let cluster = TestCluster::start(&name, Lifetime::UntilStopped)?;
+            say(&format!("cluster `{name}` is up; use it with:"))?;
+            print(&format!("export KUBECONFIG={}", cluster.kubeconfig().display()))
+        }
+        ClusterVerb::Down { name, all: false } => down(&name),
+        ClusterVerb::Down { all: true, .. } => {
+            for (record, _) in TestCluster::all()? {
+                down(&record.name)?;
+            }
+            Ok(())
+        }
+        ClusterVerb::Status { name } => status(name.as_deref()),
+    }
+}
+
+fn down(name: &str) -> Result<()> {
+    let stopped = TestCluster::stop(name)?;
+    say(&format!("cluster `{name}` {}", if stopped { "is down" } else { "was not up" }))
+}
+
+fn status(only: Option<&str>) -> Result<()> {
+    let clusters = TestCluster::all()?;
+    let mut shown =
+        clusters.iter().filter(|(record, _)| only.is_none_or(|name| name == record.name)).peekable();
+    if shown.peek().is_none() {
+        return say("no cluster is up: start one with `cargo xtask cluster up`");
+    }
+    for (record, health) in shown {
+        let health = match health {
+            Health::Running if record.is_orphan() => "running, left behind: `cluster down` stops it",
+            Health::Running => "running",
+            Health::Broken => "broken: `cluster up` starts it anew",
+            Health::Stale => "stale: the next start of any cluster removes it",
+        };
+        print(&format!("{}\t{}\t{}\t{health}", record.name, record.server, record.kubeconfig().display()))?;
+    }
+    Ok(())
+}
+
+/// One line on stdout.
+fn print(line: &str) -> Result<()> {
+    use std::io::Write as _;
+    Ok(writeln!(std::io::stdout(), "{line}")?)
+}

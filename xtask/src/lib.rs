@@ -1,0 +1,69 @@
+//! The project's chores: test clusters, tests, what CI checks, release archives, benchmarks, the demonstration.
+//!
+//! One module a verb. Programs are run through [`shell`], which also hears Ctrl-C, so that a cluster started here is
+//! always torn down.
+
+mod bench;
+mod ci;
+mod cluster;
+pub mod shell;
+mod test;
+
+use std::{io::Write as _, process::ExitCode};
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+#[derive(Debug, Parser)]
+#[command(bin_name = "cargo xtask", about = "The chores of kubectl backup", disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Start, stop or show Kubernetes control planes for tests
+    #[command(subcommand)]
+    Cluster(cluster::ClusterVerb),
+    /// Run every test there is, on a cluster of their own
+    Test(test::TestArgs),
+    /// Check all that CI checks
+    Ci,
+    /// Measure against the floors of the same run
+    Bench(bench::BenchArgs),
+}
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    match run(Cli::parse().verb) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Nothing to do when even stderr is closed.
+            drop(writeln!(std::io::stderr(), "error: {error:#}"));
+            ExitCode::from(if shell::interrupted() { 130 } else { 1 })
+        }
+    }
+}
+
+fn run(verb: Verb) -> Result<()> {
+    shell::listen()?;
+    match verb {
+        Verb::Cluster(verb) => cluster::run(verb),
+        Verb::Test(args) => test::run(&args),
+        Verb::Ci => ci::run_all(),
+        Verb::Bench(args) => bench::run(&args),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::Cli;
+
+    #[test]
+    fn definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}
