@@ -16,10 +16,7 @@ pub(crate) fn run(args: &BenchArgs) -> Result<()> {
     build()?;
     with_cluster("bench", |cluster| {
         let mut bench = cargo(["run", "--release", "--package", "bench", "--"]);
-        bench
-            .args(&args.arguments)
-            .env("KUBECONFIG", cluster.kubeconfig())
-            .env("KUBECTL_BACKUP_TEST_CLUSTER", cluster.name());
+        bench.args(&args.arguments).env("BENCH_KUBECONFIG", cluster.kubeconfig());
         shell::run(&mut bench)
     })
 }

@@ -6,6 +6,8 @@
 mod bench;
 mod ci;
 mod cluster;
+mod demo;
+pub mod dist;
 pub mod shell;
 mod test;
 
@@ -30,8 +32,12 @@ enum Verb {
     Test(test::TestArgs),
     /// Check all that CI checks
     Ci,
+    /// Build release archives, their checksums and the Krew manifest
+    Dist(dist::DistArgs),
     /// Measure against the floors of the same run
     Bench(bench::BenchArgs),
+    /// Show a backup, a disaster and two restores, step by step
+    Demo(demo::DemoArgs),
 }
 
 /// Runs the command line of this process.
@@ -52,7 +58,9 @@ fn run(verb: Verb) -> Result<()> {
         Verb::Cluster(verb) => cluster::run(verb),
         Verb::Test(args) => test::run(&args),
         Verb::Ci => ci::run_all(),
+        Verb::Dist(args) => dist::run(&args),
         Verb::Bench(args) => bench::run(&args),
+        Verb::Demo(args) => demo::run(&args),
     }
 }
 
