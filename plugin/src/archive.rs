@@ -6,7 +6,7 @@
 mod backend;
 mod check;
 mod error;
-mod key_cache;
+mod generated_key;
 mod layout;
 mod open;
 mod read;

@@ -29,7 +29,6 @@ pub struct Settings {
     pub location: Location,
     /// Where its password comes from.
     pub password: PasswordSource,
-    key_cache: Option<PathBuf>,
 }
 
 /// Where a password comes from.
@@ -75,9 +74,7 @@ impl Settings {
         };
         let location = location(arguments, environment, &file, folders)?;
         let password = password(arguments, environment, &file, folders)?;
-        let key_cache =
-            matches!(password, PasswordSource::KeyFile(_)).then(|| folders.map(Folders::key_cache)).flatten();
-        Ok(Self { location, password, key_cache })
+        Ok(Self { location, password })
     }
 
     /// What opens the repository. Reads the password's source, and may run the user's command.
@@ -86,12 +83,13 @@ impl Settings {
             PasswordSource::File(path) => key_file::read(path)?,
             PasswordSource::Command(command) => command::run(command)?,
             PasswordSource::Value(secret) => secret.clone(),
-            PasswordSource::KeyFile(path) => key_file::read(path).map_err(|error| match error {
-                ConfigError::NoPasswordFile { path, .. } => ConfigError::NoKeyFile { path },
-                other => other,
-            })?,
+            PasswordSource::KeyFile(path) => match key_file::read(path) {
+                Ok(secret) => Secret::generated(secret.reveal()),
+                Err(ConfigError::NoPasswordFile { path, .. }) => return Err(ConfigError::NoKeyFile { path }),
+                Err(error) => return Err(error),
+            },
         };
-        Ok(Access { location: self.location.clone(), secret, key_cache: self.key_cache.clone() })
+        Ok(Access { location: self.location.clone(), secret })
     }
 
     /// Like [`Settings::access`], for a repository that is yet to be made: the key file is made too if it is

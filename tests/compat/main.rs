@@ -28,6 +28,11 @@ use serde_json::{Value, json};
 
 const OBJECTS: usize = 100;
 
+/// As the first backup makes it.
+fn key() -> String {
+    "5a".repeat(32)
+}
+
 struct Place {
     folder: tempfile::TempDir,
 }
@@ -35,7 +40,7 @@ struct Place {
 impl Place {
     fn new() -> Self {
         let place = Self { folder: tempfile::tempdir().unwrap() };
-        std::fs::write(place.key_file(), "a generated key\n").unwrap();
+        std::fs::write(place.key_file(), format!("{}\n", key())).unwrap();
         place
     }
 
@@ -48,11 +53,8 @@ impl Place {
     }
 
     fn open(&self) -> Repository {
-        let access = Access {
-            location: Location::Folder(self.repository()),
-            secret: Secret::new("a generated key"),
-            key_cache: None,
-        };
+        let access =
+            Access { location: Location::Folder(self.repository()), secret: Secret::generated(key()) };
         archive::open_or_create(&access, Arc::new(|text| panic!("{text}"))).unwrap().0
     }
 

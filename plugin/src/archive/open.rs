@@ -14,7 +14,7 @@ use super::{
     Inner, Opened, Warn,
     backend::{Backend, parse_id},
     error::{ArchiveError, store_error},
-    key_cache::KeyCache,
+    generated_key,
     store::{Store, StoreError, local::LocalStore},
 };
 
@@ -119,21 +119,21 @@ fn create(store: Arc<dyn Store>, access: &Access, warn: Warn) -> Result<Inner, A
         .set_treepack_growfactor(0);
     options.set_chunk_size = CHUNK_SIZE.parse().ok();
     options.set_datapack_size = PACK_SIZE.parse().ok();
+    let (credentials, key_options) = if access.secret.is_random() {
+        let master = MasterKey::new();
+        // Before the configuration: whoever finds that finds a key too.
+        generated_key::add(&*store, &access.secret, &master)?;
+        (Credentials::Masterkey(master), KeyOptions::default())
+    } else {
+        (Credentials::password(access.secret.reveal()), KeyOptions::default().with_created(true))
+    };
     let repository = Inner::rustic(&backend)?
-        .init(
-            &Credentials::password(access.secret.reveal()),
-            &KeyOptions::default().with_created(true),
-            &options,
-        )
+        .init(&credentials, &key_options, &options)
         .map_err(|error| ArchiveError::from_rustic(CREATE, &error))?;
-    Ok(finish(store, access, warn, &repository))
+    Ok(Inner::new(store, repository.key(), warn))
 }
 
 fn unlock(store: Arc<dyn Store>, access: &Access, warn: Warn) -> Result<Inner, ArchiveError> {
-    let cached = KeyCache::of(access).and_then(|cache| cache.load());
-    if let Some(inner) = cached.map(|key| unlock_with_key(&store, key, &warn)).transpose()?.flatten() {
-        return Ok(inner);
-    }
     let backend = Backend::new(Arc::clone(&store), false);
     screen_keys(&*store, &backend, &warn)?;
     let credentials = Credentials::password(access.secret.reveal());
@@ -145,26 +145,7 @@ fn unlock(store: Arc<dyn Store>, access: &Access, warn: Warn) -> Result<Inner, A
         Err(error) => return Err(ArchiveError::damaged("its file `config` cannot be read", ATTEMPT, &error)),
     };
     check_version(&*store, &repository)?;
-    Ok(finish(store, access, warn, &repository))
-}
-
-/// None when the key does not fit: another repository was made at the place.
-fn unlock_with_key(
-    store: &Arc<dyn Store>,
-    key: MasterKey,
-    warn: &Warn,
-) -> Result<Option<Inner>, ArchiveError> {
-    let backend = Backend::new(Arc::clone(store), false);
-    match Inner::rustic(&backend)?.open(&Credentials::Masterkey(key.clone())) {
-        Ok(repository) => {
-            check_version(&**store, &repository)?;
-            Ok(Some(Inner::new(Arc::clone(store), key, Arc::clone(warn))))
-        }
-        Err(error) => match store_error(&error) {
-            Some(source) => Err(ArchiveError::Store { attempt: ATTEMPT, source }),
-            None => Ok(None),
-        },
-    }
+    Ok(Inner::new(store, repository.key(), warn))
 }
 
 fn check_version(store: &dyn Store, repository: &RusticRepository<OpenStatus>) -> Result<(), ArchiveError> {
@@ -173,19 +154,6 @@ fn check_version(store: &dyn Store, repository: &RusticRepository<OpenStatus>) -
         return Ok(());
     }
     Err(ArchiveError::NewerRepository { location: store.location(), version })
-}
-
-fn finish(
-    store: Arc<dyn Store>,
-    access: &Access,
-    warn: Warn,
-    repository: &RusticRepository<OpenStatus>,
-) -> Inner {
-    let key = repository.key();
-    if let Some(cache) = KeyCache::of(access) {
-        cache.store(&key);
-    }
-    Inner::new(store, key, warn)
 }
 
 /// The part of a key file that decides what it costs to try it.

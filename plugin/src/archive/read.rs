@@ -187,7 +187,8 @@ impl Reader {
         if entry.data_length() as usize > limit {
             return Err(ArchiveError::damage(format!("{}: it claims {} bytes", what(), entry.data_length())));
         }
-        let content = self.repository.get_blob_cached(&id, blob_type).map_err(damaged)?;
+        // Not through rustic's cache: each shard is read once, and the cache would hold 32 MB of them.
+        let content = self.repository.cat_blob(blob_type, id.to_hex().as_str()).map_err(damaged)?;
         // The cipher proves that a part was written with our key, not that it is the right one.
         if hexadecimal(&Sha256::digest(&content)) != id.to_hex().as_str() {
             return Err(ArchiveError::damage(format!("{}: its checksum does not match", what())));

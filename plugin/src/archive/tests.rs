@@ -87,7 +87,7 @@ impl Fixture {
 }
 
 fn access(folder: &Path) -> Access {
-    Access { location: Location::Folder(folder.into()), secret: Secret::new(PASSWORD), key_cache: None }
+    Access { location: Location::Folder(folder.into()), secret: Secret::new(PASSWORD) }
 }
 
 fn silent() -> Warn {

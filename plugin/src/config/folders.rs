@@ -13,7 +13,6 @@ pub(super) struct Folders {
     home: PathBuf,
     config: PathBuf,
     data: PathBuf,
-    cache: PathBuf,
 }
 
 impl Folders {
@@ -24,18 +23,12 @@ impl Folders {
             home: base.home_dir().to_owned(),
             config: base.config_dir().join(OWN),
             data: base.data_dir().join(OWN),
-            cache: base.cache_dir().join(OWN),
         })
     }
 
     #[cfg(test)]
     pub(super) fn below(home: &Path) -> Self {
-        Self {
-            home: home.into(),
-            config: home.join("config"),
-            data: home.join("data"),
-            cache: home.join("cache"),
-        }
+        Self { home: home.into(), config: home.join("config"), data: home.join("data") }
     }
 
     /// The home folder.
@@ -56,10 +49,5 @@ impl Folders {
     /// The default repository.
     pub(super) fn repository(&self) -> PathBuf {
         self.data.join("repository")
-    }
-
-    /// Where derived keys are kept.
-    pub(super) fn key_cache(&self) -> PathBuf {
-        self.cache.join("keys")
     }
 }

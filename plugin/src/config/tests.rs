@@ -56,13 +56,16 @@ fn password_sources_have_the_same_order() {
 }
 
 #[test]
-fn only_the_generated_key_file_has_its_derived_key_kept() {
+fn only_the_generated_key_counts_as_random() {
     let home = tempfile::tempdir().unwrap();
     let own = settings(&RepositoryArgs::default(), &Environment::default(), home.path()).unwrap();
-    assert!(own.access_or_create_key().unwrap().0.key_cache.is_some());
-    let environment = Environment { password: Some(Secret::new("word")), ..Environment::default() };
+    assert!(own.access_or_create_key().unwrap().0.secret.is_random());
+    // A password that the user wrote into the key file is still one that can be guessed.
+    fs::write(home.path().join("config/repository.key"), "hunter2\n").unwrap();
+    assert!(!own.access().unwrap().secret.is_random());
+    let environment = Environment { password: Some(Secret::new("a".repeat(64))), ..Environment::default() };
     let users = settings(&RepositoryArgs::default(), &environment, home.path()).unwrap();
-    assert!(users.access().unwrap().key_cache.is_none());
+    assert!(!users.access().unwrap().secret.is_random());
 }
 
 #[rstest]

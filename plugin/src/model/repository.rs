@@ -19,17 +19,33 @@ impl fmt::Display for Location {
 
 /// A repository's password. Never shown, not even by `{:?}`.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
+pub struct Secret {
+    text: String,
+    is_random: bool,
+}
 
 impl Secret {
-    /// Wraps a password.
+    /// A password that a person may have thought up.
     pub fn new(password: impl Into<String>) -> Self {
-        Self(password.into())
+        Self { text: password.into(), is_random: false }
+    }
+
+    /// 256 random bits in hexadecimal, which nobody can guess; any other text is taken for a password.
+    pub fn generated(key: impl Into<String>) -> Self {
+        let text = key.into();
+        let is_random =
+            text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        Self { text, is_random }
+    }
+
+    /// Whether it needs no protection against guessing.
+    pub fn is_random(&self) -> bool {
+        self.is_random
     }
 
     /// The password itself; for the key derivation and nothing else.
     pub fn reveal(&self) -> &str {
-        &self.0
+        &self.text
     }
 }
 
@@ -46,11 +62,6 @@ pub struct Access {
     pub location: Location,
     /// Its password.
     pub secret: Secret,
-    /// Folder for derived keys, so that the next opening needs no key derivation (0.4 s and 128 MiB).
-    ///
-    /// Set only for the generated key file, which lies on the same disk with the same protection: a
-    /// password that the user keeps elsewhere must not leave a key behind.
-    pub key_cache: Option<PathBuf>,
 }
 
 #[cfg(test)]
@@ -59,11 +70,7 @@ mod tests {
 
     #[test]
     fn a_password_is_not_shown_by_debug() {
-        let access = Access {
-            location: Location::Folder("/backups".into()),
-            secret: Secret::new("hunter2"),
-            key_cache: None,
-        };
+        let access = Access { location: Location::Folder("/backups".into()), secret: Secret::new("hunter2") };
         assert!(!format!("{access:?}").contains("hunter2"));
     }
 }

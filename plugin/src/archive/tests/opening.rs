@@ -47,27 +47,19 @@ fn a_wrong_password_is_said_to_be_one() {
 }
 
 #[test]
-fn the_derived_key_is_kept_and_replaced_when_it_does_not_fit() {
-    let fixture = Fixture::new();
-    let cache = tempfile::tempdir().unwrap();
-    let cached = Access { key_cache: Some(cache.path().join("keys")), ..access(fixture.folder.path()) };
-    open(&cached, silent()).unwrap();
-    let entry = fs::read_dir(cache.path().join("keys")).unwrap().next().unwrap().unwrap().path();
-    let kept = fs::read(&entry).unwrap();
-    // A key of the wrong length makes rustic panic, one of another repository does not decrypt.
-    for content in [&b"{}"[..], &br#"{"mac":{"k":"AA==","r":"AA=="},"encrypt":"AA=="}"#[..]] {
-        fs::write(&entry, content).unwrap();
-        open(&cached, silent()).unwrap();
-        assert_eq!(fs::read(&entry).unwrap(), kept);
-    }
-    let other = serde_json::to_vec(&MasterKey::new()).unwrap();
-    fs::write(&entry, other).unwrap();
-    open(&cached, silent()).unwrap();
-    assert_eq!(fs::read(&entry).unwrap(), kept);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        assert_eq!(fs::metadata(&entry).unwrap().permissions().mode() & 0o777, 0o600);
+fn a_generated_key_opens_without_the_cost_of_a_password() {
+    for (secret, costly) in [(Secret::generated("5a".repeat(32)), false), (Secret::new(PASSWORD), true)] {
+        let folder = tempfile::tempdir().unwrap();
+        let access = Access { secret, ..access(folder.path()) };
+        let (created, _) = open_or_create(&access, silent()).unwrap();
+        let point = save(&created, &config_maps("shop", 3)).unwrap();
+        assert_eq!(open(&access, silent()).unwrap().restore_points().unwrap(), [point]);
+        let mut keys = Vec::new();
+        collect(&folder.path().join("keys"), &mut keys);
+        let key: Value = serde_json::from_slice(&fs::read(&keys[0]).unwrap()).unwrap();
+        assert_eq!(key["N"].as_u64().unwrap() > 1 << 10, costly);
+        let wrong = Access { secret: Secret::generated("5b".repeat(32)), ..access };
+        assert!(matches!(open(&wrong, silent()), Err(ArchiveError::WrongPassword { .. })));
     }
 }
 
