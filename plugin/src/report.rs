@@ -9,6 +9,7 @@ pub mod objects;
 pub mod printer;
 pub mod progress;
 pub mod restore;
+pub mod restore_points;
 pub mod size;
 pub mod table;
 pub mod terminal;

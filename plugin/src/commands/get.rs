@@ -1,10 +1,161 @@
-//! `kubectl backup get`.
+//! `kubectl backup get`: objects of a restore point, printed as kubectl prints live ones.
 
-use crate::{cli::inspect::GetArgs, exit::ExitStatus};
+mod output;
+mod wanted;
 
-use super::session::Session;
+use std::{collections::BTreeSet, ops::ControlFlow};
+
+use serde_json::Value;
+
+use crate::{
+    archive::ReadFilter,
+    cli::inspect::GetArgs,
+    exit::ExitStatus,
+    model::{
+        object::{ObjectKey, SavedObject},
+        resource::{GroupResource, Scope},
+    },
+    plan::{point_reference::Incomplete, select::LabelSelector},
+};
+
+use super::{
+    failure::UsageError,
+    point::{self, OpenPoint},
+    session::{Session, blocking},
+};
+use output::{Format, Output};
+use wanted::Wanted;
 
 /// Runs `get`.
-pub(crate) async fn run(_args: GetArgs, _session: &Session) -> anyhow::Result<ExitStatus> {
-    anyhow::bail!("`get` is not built yet")
+pub(crate) async fn run(args: GetArgs, session: &Session) -> anyhow::Result<ExitStatus> {
+    let format = Format::parse(args.output.as_deref())?;
+    let selector = args.selector.as_deref().map(LabelSelector::parse).transpose()?;
+    let opened = point::open(&args.restore_point, Incomplete::Skip, session).await?;
+    let wanted = Wanted::parse(&args.objects, &opened)?;
+    let namespaces = namespaces(&args, &opened, session).await;
+    let mut output = Output::new(&args, format, &wanted, namespaces.as_ref(), &opened, session);
+    match wanted {
+        Wanted::Objects(objects) => {
+            if namespaces.is_none() {
+                return Err(UsageError::with_hint(
+                    "an object cannot be got by its name from all namespaces",
+                    "name the namespace with -n",
+                )
+                .into());
+            }
+            named(objects, namespaces.unwrap_or_default(), selector.is_some(), &args, opened, output, session)
+                .await
+        }
+        Wanted::Kinds(kinds) => {
+            let filter = ReadFilter {
+                resources: Some(kinds),
+                namespaces: namespaces.clone(),
+                ..ReadFilter::default()
+            };
+            let mut output = blocking(move || {
+                let mut failed = None;
+                opened.repository.each_object(&opened.point.id, &filter, &mut |object: SavedObject| {
+                    if selector.as_ref().is_some_and(|selector| !selector.matches(&object.body)) {
+                        return ControlFlow::Continue(());
+                    }
+                    match output.push(&object) {
+                        Ok(()) => ControlFlow::Continue(()),
+                        Err(error) => {
+                            failed = Some(error);
+                            ControlFlow::Break(())
+                        }
+                    }
+                })?;
+                failed.map_or(Ok(output), Err)
+            })
+            .await?;
+            output.finish()?;
+            Ok(ExitStatus::Done)
+        }
+    }
+}
+
+/// Prints objects by name; those that are not there are reported one by one, as kubectl does.
+async fn named(
+    objects: Vec<(GroupResource, String)>,
+    namespaces: BTreeSet<String>,
+    has_selector: bool,
+    args: &GetArgs,
+    opened: OpenPoint,
+    mut output: Output,
+    session: &Session,
+) -> anyhow::Result<ExitStatus> {
+    if has_selector {
+        return Err(UsageError::new("a label selector and a name exclude each other").into());
+    }
+    let described = opened.described();
+    let (found, lacking) = blocking(move || {
+        let (mut found, mut lacking) = (Vec::new(), Vec::new());
+        for (resource, name) in objects {
+            let is_namespaced =
+                opened.manifest.kind(&resource).is_none_or(|entry| entry.kind.scope == Scope::Namespaced);
+            let places: Vec<Option<&str>> = if is_namespaced {
+                namespaces.iter().map(|namespace| Some(namespace.as_str())).collect()
+            } else {
+                vec![None]
+            };
+            let before = found.len();
+            for place in &places {
+                let key = ObjectKey::new(resource.clone(), *place, &name);
+                found.extend(opened.repository.object(&opened.point.id, &key)?);
+            }
+            if found.len() == before {
+                let place: Vec<&str> = places.iter().filter_map(|place| *place).collect();
+                lacking.push((resource, name, place.join(", ")));
+            }
+        }
+        Ok((found, lacking))
+    })
+    .await?;
+    for object in &found {
+        output.push(object)?;
+    }
+    if !found.is_empty() {
+        output.finish()?;
+    }
+    if args.ignore_not_found || lacking.is_empty() {
+        return Ok(ExitStatus::Done);
+    }
+    for (resource, name, place) in lacking {
+        let place = if place.is_empty() { String::new() } else { format!(" in namespace {place}") };
+        session
+            .printer
+            .error(&format!("error: {resource} \"{name}\" is not in restore point {described}{place}"));
+    }
+    session.printer.note("\nhint: `kubectl backup ls` lists what the restore point holds, `kubectl backup history` where the object is");
+    Ok(ExitStatus::Failed)
+}
+
+/// The namespaces to look in; None for all. The context's by default, as in kubectl.
+async fn namespaces(args: &GetArgs, opened: &OpenPoint, session: &Session) -> Option<BTreeSet<String>> {
+    if args.namespaces.all_namespaces {
+        return None;
+    }
+    if !args.namespaces.namespaces.is_empty() {
+        return Some(args.namespaces.namespaces.iter().cloned().collect());
+    }
+    Some(BTreeSet::from([default_namespace(opened, session).await]))
+}
+
+/// The context's namespace. Looking into a backup must work when there is no cluster any more: then the
+/// only namespace of the restore point stands in, or `default`.
+pub(crate) async fn default_namespace(opened: &OpenPoint, session: &Session) -> String {
+    match (session.cluster().await, opened.manifest.summary.namespaces.as_slice()) {
+        (Ok(cluster), _) => cluster.default_namespace().to_owned(),
+        (Err(_), [only]) => only.clone(),
+        (Err(_), _) => "default".to_owned(),
+    }
+}
+
+/// The body of the custom resource definition that `resource` belongs to, if the restore point holds it.
+fn definition(opened: &OpenPoint, resource: &GroupResource) -> Option<Value> {
+    let definitions = GroupResource::new("customresourcedefinitions", "apiextensions.k8s.io");
+    opened.manifest.kind(&definitions)?;
+    let key = ObjectKey::new(definitions, None, &resource.to_string());
+    opened.repository.object(&opened.point.id, &key).ok().flatten().map(|object| object.body)
 }

@@ -1,0 +1,72 @@
+//! The restore point that a word on the command line means, opened for reading.
+
+use jiff::Zoned;
+
+use crate::{
+    archive::Repository,
+    model::restore_point::{Manifest, RestorePoint},
+    plan::point_reference::{self, Incomplete},
+};
+
+use super::session::{Session, blocking};
+
+/// A restore point with what is needed to read it.
+#[derive(Clone, Debug)]
+pub(crate) struct OpenPoint {
+    /// Where it lies.
+    pub(crate) repository: Repository,
+    /// Its place in the list.
+    pub(crate) point: RestorePoint,
+    /// Its manifest.
+    pub(crate) manifest: Manifest,
+}
+
+impl OpenPoint {
+    /// `3f2a9c01 (shop-20261120-100000)`, for messages.
+    pub(crate) fn described(&self) -> String {
+        format!("{} ({})", self.point.id, self.point.summary.name)
+    }
+}
+
+/// Opens the restore point that `word` means, and says which incomplete ones were passed over.
+pub(crate) async fn open(word: &str, incomplete: Incomplete, session: &Session) -> anyhow::Result<OpenPoint> {
+    let mut opened = open_all(&[word], incomplete, session).await?;
+    // One word gives one restore point.
+    opened.pop().ok_or_else(|| anyhow::anyhow!("no restore point was named"))
+}
+
+/// Opens several of one repository.
+pub(crate) async fn open_all(
+    words: &[&str],
+    incomplete: Incomplete,
+    session: &Session,
+) -> anyhow::Result<Vec<OpenPoint>> {
+    let repository = session.repository().await?;
+    let words: Vec<String> = words.iter().map(|&word| word.to_owned()).collect();
+    let (opened, skipped) = blocking(move || {
+        let points = repository.restore_points()?;
+        let mut opened = Vec::with_capacity(words.len());
+        let mut skipped: Vec<String> = Vec::new();
+        for word in &words {
+            let resolved = point_reference::resolve(word, &points, &Zoned::now(), incomplete)?;
+            skipped.extend(
+                resolved.skipped.iter().map(|point| format!("{} ({})", point.id, point.summary.name)),
+            );
+            let manifest = repository.manifest(&resolved.point.id)?;
+            opened.push(OpenPoint {
+                repository: repository.clone(),
+                point: resolved.point.clone(),
+                manifest,
+            });
+        }
+        Ok((opened, skipped))
+    })
+    .await?;
+    if !skipped.is_empty() {
+        session.printer.warning(&format!(
+            "passed over {}, which is incomplete; name it by its id to use it",
+            skipped.join(", ")
+        ));
+    }
+    Ok(opened)
+}
