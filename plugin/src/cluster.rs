@@ -15,10 +15,10 @@ mod wait;
 
 pub use access::Access;
 pub use apply::{FIELD_MANAGER, WriteError, WriteMode, Written};
-pub use connect::Cluster;
+pub use connect::{Cluster, ServerVersion};
 pub use discovery::{Discovery, UnreadableGroup};
 pub use kubeconfig::{KubeconfigNames, kubeconfig_names};
-pub use list::{ListFailure, ListItem, ListRequest, ListStats};
+pub use list::{Lanes, ListFailure, ListItem, ListRequest, PageSender};
 pub use request::RequestError;
 pub use wait::WaitError;
 

@@ -3,15 +3,15 @@
 //! A list is one consistent view of its kind. When its token expires on the way (HTTP 410), the rest is read at a
 //! later revision and the list counts as spliced; nothing is read twice and nothing is passed over in silence.
 
+mod lane;
 mod page;
 
-use std::{cmp::Ordering, time::Duration};
-
-use tokio::sync::mpsc;
+use std::{cmp::Ordering, collections::BTreeSet, sync::Arc, time::Duration};
 
 use crate::model::resource::ResourceType;
 
 use super::{Cluster, RequestError};
+pub use lane::{Lanes, PageSender};
 pub use page::ListItem;
 use page::{Page, compare_keys, key};
 
@@ -38,6 +38,8 @@ pub struct ListRequest {
     pub kind: ResourceType,
     /// One namespace; None lists all of them, or a cluster-scoped kind.
     pub namespace: Option<String>,
+    /// When listing all namespaces: pass on only the objects of these.
+    pub only_namespaces: Option<Arc<BTreeSet<String>>>,
     /// Passed to the server as it is.
     pub label_selector: Option<String>,
     /// Passed to the server as it is.
@@ -71,13 +73,13 @@ pub enum ListFailure {
 }
 
 impl Cluster {
-    /// Lists objects into `sink`, a page at a time, in the order of their keys.
+    /// Lists objects into `sender`, a page at a time, in the order of their keys.
     ///
     /// Needs `list` on the kind. An aggregated API may ignore paging; its one answer is sorted.
     pub async fn list(
         &self,
         request: &ListRequest,
-        sink: &mpsc::Sender<Vec<ListItem>>,
+        sender: &mut PageSender,
     ) -> Result<ListStats, ListFailure> {
         let mut cursor = Cursor::new(request.chunk_size);
         loop {
@@ -89,8 +91,13 @@ impl Cluster {
                 }
                 Err(error) => return Err(error.into()),
             };
-            let (items, is_last) = cursor.accept(page)?;
-            if !items.is_empty() && sink.send(items).await.is_err() {
+            let (mut items, is_last) = cursor.accept(page)?;
+            if let Some(namespaces) = &request.only_namespaces {
+                items.retain(|item| {
+                    item.facts.namespace.as_ref().is_some_and(|namespace| namespaces.contains(namespace))
+                });
+            }
+            if !items.is_empty() && sender.send(items).await.is_err() {
                 return Err(ListFailure::Stopped);
             }
             if is_last {
@@ -322,6 +329,7 @@ mod tests {
         let request = ListRequest {
             kind: kind(),
             namespace: Some("shop".to_owned()),
+            only_namespaces: None,
             label_selector: Some("app in (a,b)".to_owned()),
             field_selector: None,
             chunk_size: 500,
