@@ -10,6 +10,7 @@ mod discovery;
 mod kubeconfig;
 mod list;
 mod live;
+mod namespaces;
 mod request;
 mod wait;
 

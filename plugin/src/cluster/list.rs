@@ -40,12 +40,23 @@ pub struct ListRequest {
     pub namespace: Option<String>,
     /// When listing all namespaces: pass on only the objects of these.
     pub only_namespaces: Option<Arc<BTreeSet<String>>>,
+    /// Pass on only the objects with these names.
+    pub only_names: Option<Arc<BTreeSet<String>>>,
     /// Passed to the server as it is.
     pub label_selector: Option<String>,
     /// Passed to the server as it is.
     pub field_selector: Option<String>,
     /// At most this many objects a page.
     pub chunk_size: u32,
+}
+
+impl ListRequest {
+    fn admits(&self, item: &ListItem) -> bool {
+        let is_in_namespace = self.only_namespaces.as_ref().is_none_or(|namespaces| {
+            item.facts.namespace.as_ref().is_some_and(|namespace| namespaces.contains(namespace))
+        });
+        is_in_namespace && self.only_names.as_ref().is_none_or(|names| names.contains(&item.facts.name))
+    }
 }
 
 /// How a list went.
@@ -92,11 +103,7 @@ impl Cluster {
                 Err(error) => return Err(error.into()),
             };
             let (mut items, is_last) = cursor.accept(page)?;
-            if let Some(namespaces) = &request.only_namespaces {
-                items.retain(|item| {
-                    item.facts.namespace.as_ref().is_some_and(|namespace| namespaces.contains(namespace))
-                });
-            }
+            items.retain(|item| request.admits(item));
             if !items.is_empty() && sender.send(items).await.is_err() {
                 return Err(ListFailure::Stopped);
             }
@@ -330,6 +337,7 @@ mod tests {
             kind: kind(),
             namespace: Some("shop".to_owned()),
             only_namespaces: None,
+            only_names: None,
             label_selector: Some("app in (a,b)".to_owned()),
             field_selector: None,
             chunk_size: 500,

@@ -109,6 +109,11 @@ impl References {
         Ok(())
     }
 
+    /// Adds an object that is wanted for another reason.
+    pub fn add(&mut self, resource: &GroupResource, name: &str) {
+        self.want(&resource.plural, &resource.group, name);
+    }
+
     /// The names wanted of a kind, sorted.
     pub fn wanted(&self, resource: &GroupResource) -> impl Iterator<Item = &str> {
         self.wanted.get(resource).into_iter().flatten().map(String::as_str)

@@ -6,7 +6,7 @@
 mod kinds;
 mod labels;
 
-pub use kinds::{KindFilter, resolve_kind, resolve_one_kind};
+pub use kinds::{KindFilter, parse_group_word, resolve_kind, resolve_one_kind};
 pub use labels::LabelSelector;
 
 use crate::model::selection::NamedObject;

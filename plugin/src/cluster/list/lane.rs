@@ -11,7 +11,7 @@ use std::sync::{
 
 use tokio::sync::{Notify, mpsc};
 
-use super::ListItem;
+use super::{ListFailure, ListItem};
 
 /// Bytes that one object takes beside its JSON, roughly.
 const OVERHEAD: usize = 512;
@@ -77,6 +77,11 @@ impl PageSender {
     /// Whether any page went through.
     pub fn has_sent(&self) -> bool {
         self.has_sent
+    }
+
+    /// Passes on objects that were read in another way than by a list.
+    pub async fn pass_on(&mut self, page: Vec<ListItem>) -> Result<(), ListFailure> {
+        self.send(page).await.map_err(|Stopped| ListFailure::Stopped)
     }
 
     /// Passes a page on, then waits until there is room for another.

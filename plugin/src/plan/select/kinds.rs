@@ -50,6 +50,11 @@ pub fn resolve_one_kind(word: &str, kinds: &[ResourceType]) -> Result<GroupResou
     }
 }
 
+/// The group of a word like `*.apps`.
+pub fn parse_group_word(word: &str) -> Option<String> {
+    word.strip_prefix("*.").map(str::to_lowercase)
+}
+
 fn kinds_of_group(group: &str, kinds: &[ResourceType]) -> Result<Vec<GroupResource>, SelectError> {
     // `core` is what people call the group without a name.
     let wanted = if group == "core" { "" } else { group };

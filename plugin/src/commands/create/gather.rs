@@ -1,0 +1,255 @@
+//! Reading the whole selection, in the order of the archive: namespaced kinds side by side, then what they refer to.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use tokio::{
+    sync::{Semaphore, mpsc, oneshot},
+    task::JoinSet,
+};
+
+use crate::{
+    archive::Capture,
+    cluster::{Lanes, ListFailure, ListItem, PageSender, RequestError},
+    model::{
+        object::CapturedObject,
+        resource::{ResourceType, Scope},
+        restore_point::Missing,
+        selection::{Namespaces, Selection},
+    },
+    plan::backup::{BackupPlan, Names, Wanted},
+    report::progress::Progress,
+};
+
+use super::{
+    ledger::Ledger,
+    reader::{KindOutcome, Reader, missing},
+};
+
+/// Bytes of objects that lists may be ahead of the archive.
+const READ_AHEAD: usize = 32 << 20;
+
+/// More referenced objects of a kind than this are picked out of a list of all.
+const MAX_SINGLE_READS: usize = 50;
+
+/// Where the objects go.
+#[derive(Debug)]
+pub(super) enum Sink {
+    /// Into the archive.
+    Archive(mpsc::Sender<Capture>),
+    /// Nowhere: they are counted.
+    Nowhere,
+}
+
+/// The archive takes no more; its own error says why.
+#[derive(Debug, thiserror::Error)]
+#[error("the repository took no more objects")]
+pub(super) struct SinkClosed;
+
+impl Sink {
+    async fn put(
+        &self,
+        kind: &ResourceType,
+        objects: Vec<CapturedObject>,
+    ) -> Result<(), SinkClosed> {
+        match self {
+            Self::Archive(captures) if !objects.is_empty() => {
+                let (resource, scope) = (kind.resource.clone(), kind.scope);
+                captures.send(Capture::Objects { resource, scope, objects }).await.map_err(|_| SinkClosed)
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// One gathering.
+pub(super) struct Gatherer {
+    pub(super) reader: Arc<Reader>,
+    pub(super) ledger: Ledger,
+    pub(super) sink: Sink,
+    pub(super) progress: Progress,
+}
+
+impl Gatherer {
+    /// Reads all that `plan` asks for.
+    pub(super) async fn run(&mut self, plan: BackupPlan, selection: &Selection) -> Result<(), SinkClosed> {
+        self.namespaced(plan.namespaced).await?;
+        self.want_namespaces(selection);
+        for (kind, wanted, names) in plan.cluster_scoped {
+            self.progress.message(&kind.resource.to_string());
+            self.cluster_scoped(&kind, wanted, names, selection).await?;
+        }
+        Ok(())
+    }
+
+    async fn namespaced(&mut self, kinds: Vec<(ResourceType, Names)>) -> Result<(), SinkClosed> {
+        let (senders, mut lanes) = Lanes::new(kinds.len(), READ_AHEAD);
+        let mut outcomes = Vec::with_capacity(kinds.len());
+        let mut jobs = Vec::with_capacity(kinds.len());
+        for ((kind, names), sender) in kinds.iter().cloned().zip(senders) {
+            let (done, outcome) = oneshot::channel();
+            outcomes.push(outcome);
+            jobs.push(Job { kind, names, sender, done });
+        }
+        // Dropped, and with it every list under way, when this function ends early.
+        let mut lists = JoinSet::new();
+        lists.spawn(run_jobs(Arc::clone(&self.reader), jobs));
+        for (index, ((kind, names), outcome)) in kinds.iter().zip(outcomes).enumerate() {
+            self.progress.message(&kind.resource.to_string());
+            while let Some(page) = lanes.next_page(index).await {
+                self.save(kind, page, names).await?;
+            }
+            let outcome = outcome.await.unwrap_or_else(|_| lost(kind));
+            self.ledger.settle(&kind.resource, outcome);
+            if let Some(names) = names {
+                self.ledger.require(&kind.resource, names);
+            }
+        }
+        Ok(())
+    }
+
+    async fn save(
+        &mut self,
+        kind: &ResourceType,
+        page: Vec<ListItem>,
+        names: &Names,
+    ) -> Result<(), SinkClosed> {
+        let objects = self.ledger.take(kind, page, names);
+        self.progress.advance(objects.len() as u64);
+        self.sink.put(kind, objects).await
+    }
+
+    /// The Namespace objects belong to what they hold.
+    fn want_namespaces(&mut self, selection: &Selection) {
+        let resource = crate::model::resource::GroupResource::new("namespaces", "");
+        let named = match &selection.namespaces {
+            Namespaces::Named(names) if selection.objects.is_empty() => names.clone(),
+            _ => Vec::new(),
+        };
+        for name in named.iter().chain(&self.ledger.namespaces().clone()) {
+            self.ledger.references.add(&resource, name);
+        }
+    }
+
+    async fn cluster_scoped(
+        &mut self,
+        kind: &ResourceType,
+        wanted: Wanted,
+        names: Names,
+        selection: &Selection,
+    ) -> Result<(), SinkClosed> {
+        let what = (kind.resource.plural.as_str(), kind.resource.group.as_str());
+        let is_narrowed = !selection.objects.is_empty()
+            || selection.label_selector.is_some()
+            || selection.field_selector.is_some();
+        match (wanted, what) {
+            // However many kinds go along, only the namespaces of the selection do.
+            (Wanted::All, ("namespaces", "")) if matches!(selection.namespaces, Namespaces::Named(_)) => {
+                self.referenced(kind, names).await
+            }
+            (Wanted::All, _) => self.all_of(kind, &None, true, |_, _| true).await,
+            (_, ("namespaces", "")) if selection.namespaces == Namespaces::All && !is_narrowed => {
+                self.all_of(kind, &None, false, |_, _| true).await
+            }
+            (_, ("clusterrolebindings", "rbac.authorization.k8s.io"))
+                if names.is_none() && self.ledger.references.has_service_accounts() =>
+            {
+                let binds = |ledger: &Ledger, item: &ListItem| {
+                    // One that cannot be read is kept: too much is better than too little.
+                    ledger.references.are_bound_by(&item.json).unwrap_or(true)
+                };
+                self.all_of(kind, &None, false, binds).await
+            }
+            _ => self.referenced(kind, names).await,
+        }
+    }
+
+    /// Reads a kind as a whole and saves what `keep` wants.
+    async fn all_of(
+        &mut self,
+        kind: &ResourceType,
+        names: &Names,
+        is_selected: bool,
+        keep: impl Fn(&Ledger, &ListItem) -> bool,
+    ) -> Result<(), SinkClosed> {
+        let (mut senders, mut lanes) = Lanes::new(1, READ_AHEAD);
+        let Some(mut sender) = senders.pop() else { return Ok(()) };
+        let (reader, listed, names) = (Arc::clone(&self.reader), kind.clone(), names.clone());
+        let mut list = JoinSet::new();
+        list.spawn(async move { reader.read_cluster_scoped(&listed, &names, is_selected, &mut sender).await });
+        while let Some(mut page) = lanes.next_page(0).await {
+            page.retain(|item| keep(&self.ledger, item));
+            self.save(kind, page, &None).await?;
+        }
+        let outcome = list.join_next().await.and_then(Result::ok).unwrap_or_else(|| lost(kind));
+        self.ledger.settle(&kind.resource, outcome);
+        Ok(())
+    }
+
+    /// Reads the objects that others refer to, and those that the user named.
+    async fn referenced(&mut self, kind: &ResourceType, named: Names) -> Result<(), SinkClosed> {
+        let mut wanted: BTreeSet<String> =
+            self.ledger.references.wanted(&kind.resource).map(str::to_owned).collect();
+        wanted.extend(named.iter().flatten().cloned());
+        if wanted.len() > MAX_SINGLE_READS && named.is_none() {
+            return self.all_of(kind, &Some(wanted), false, |_, _| true).await;
+        }
+        let (items, failed) = self.reader.read_by_name(kind, &wanted).await;
+        self.save(kind, items, &named).await?;
+        if let Some((count, error)) = failed {
+            self.ledger.missing.push(unread_references(kind, count, error));
+        } else if let Some(named) = &named {
+            self.ledger.require(&kind.resource, named);
+        }
+        Ok(())
+    }
+}
+
+fn unread_references(kind: &ResourceType, count: usize, error: RequestError) -> Missing {
+    let objects = if count == 1 { "an object".to_owned() } else { format!("{count} objects") };
+    let mut entry = missing(&kind.resource, None, &ListFailure::Request(error));
+    entry.reason = format!("{objects} that the selection refers to could not be read: {}", entry.reason);
+    entry.remedy = format!(
+        "ask for the right to get {}, or do without objects outside namespaces with --cluster-scoped none",
+        kind.resource
+    );
+    entry
+}
+
+struct Job {
+    kind: ResourceType,
+    names: Names,
+    sender: PageSender,
+    done: oneshot::Sender<KindOutcome>,
+}
+
+/// Runs lists side by side, begun in the order of the archive: the list whose turn it is always has begun.
+async fn run_jobs(reader: Arc<Reader>, jobs: Vec<Job>) {
+    let permits = Arc::new(Semaphore::new(reader.parallel));
+    let mut lists = JoinSet::new();
+    for mut job in jobs {
+        debug_assert_eq!(job.kind.scope, Scope::Namespaced);
+        let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
+        let reader = Arc::clone(&reader);
+        lists.spawn(async move {
+            let outcome = reader.read_namespaced(&job.kind, &job.names, &mut job.sender).await;
+            drop(permit);
+            // The reader of the lane waits for its end first.
+            drop(job.sender);
+            let _ = job.done.send(outcome);
+        });
+    }
+    while lists.join_next().await.is_some() {}
+}
+
+/// A list that ended without a word is a list that is missing.
+fn lost(kind: &ResourceType) -> KindOutcome {
+    KindOutcome {
+        missing: vec![Missing {
+            what: kind.resource.to_string(),
+            namespaces: Vec::new(),
+            reason: "reading it ended early by a mistake of this program".to_owned(),
+            remedy: "run it again with -v and report what it says".to_owned(),
+        }],
+        ..KindOutcome::default()
+    }
+}
