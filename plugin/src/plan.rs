@@ -1,7 +1,7 @@
 //! Pure decisions: what to select, clean, order and do. No I/O, no clock.
 
-pub mod conflict;
 pub mod backup;
+pub mod conflict;
 pub mod left_out;
 pub mod map_namespace;
 pub mod normalise;

@@ -2,6 +2,7 @@
 
 pub mod age;
 pub mod check;
+pub mod create;
 pub mod document;
 pub mod jsonpath;
 pub mod log;

@@ -37,7 +37,8 @@ impl Cluster {
         let mut next = String::new();
         loop {
             let token: String = form_urlencoded::byte_serialize(next.as_bytes()).collect();
-            let page: Names = self.get_json(&format!("/api/v1/namespaces?limit={PAGE}&continue={token}")).await?;
+            let page: Names =
+                self.get_json(&format!("/api/v1/namespaces?limit={PAGE}&continue={token}")).await?;
             names.extend(page.items.into_iter().map(|item| item.metadata.name));
             next = page.metadata.next;
             if next.is_empty() {

@@ -1,10 +1,321 @@
 //! `kubectl backup create`.
 
-use crate::{cli::create::CreateArgs, exit::ExitStatus};
+mod gather;
+mod interrupt;
+mod ledger;
+mod name;
+mod reader;
 
-use super::session::Session;
+use std::{sync::Arc, time::Instant};
+
+use anyhow::{Context, bail};
+use futures::{StreamExt, stream};
+use jiff::Timestamp;
+use tokio::sync::{OnceCell, mpsc};
+
+use crate::{
+    archive::{Capture, Repository},
+    cli::{create::CreateArgs, output::RecordFormat},
+    cluster::Cluster,
+    exit::ExitStatus,
+    model::{
+        restore_point::{Completeness, Manifest, RestorePoint},
+        selection::{Namespaces, Selection},
+    },
+    plan::{
+        backup::{self, BackupPlan, UnknownGroup},
+        select::{LabelSelector, parse_named_object},
+    },
+    report::{create as report, progress::Progress},
+};
+
+use super::{
+    failure::UsageError,
+    session::{Session, blocking},
+};
+use gather::{Gatherer, Sink};
+use interrupt::Interrupt;
+use ledger::{Ledger, Provenance};
+use reader::{Reach, Reader};
+
+/// Pieces on their way into the archive. A piece is a page of a list, about a megabyte.
+const IN_FLIGHT: usize = 4;
+
+/// Namespaces looked up at once.
+const LOOKUPS: usize = 8;
 
 /// Runs `create`.
-pub(crate) async fn run(_args: CreateArgs, _session: &Session) -> anyhow::Result<ExitStatus> {
-    anyhow::bail!("`create` is not built yet")
+pub(crate) async fn run(args: CreateArgs, session: &Session) -> anyhow::Result<ExitStatus> {
+    let begun = Instant::now();
+    let selection = words(&args)?;
+    if let Some(name) = &args.name {
+        name::validate(name)?;
+    }
+    let cluster = session.cluster().await?;
+    let selection = place(selection, &cluster);
+    let created = Timestamp::now();
+    let backup = Backup::prepare(&args, cluster, selection, created).await?;
+    let interrupt = Interrupt::listen(session.printer.clone());
+    if args.dry_run {
+        let manifest = backup.count(session, &interrupt).await?;
+        report_missing(session, &manifest, "would not be saved");
+        session.printer.data(&report::dry_run(&manifest, args.output)?)?;
+        return Ok(status(&manifest));
+    }
+    let repository = session.repository_or_create().await?;
+    if let Some(name) = &args.name {
+        refuse_taken(&repository, name).await?;
+    }
+    let require_complete = args.require_complete;
+    let (point, manifest) = backup.save(session, &interrupt, repository, require_complete).await?;
+    report_missing(session, &manifest, "not saved");
+    session.printer.data(&report::saved(&point, &manifest, begun.elapsed(), args.output)?)?;
+    if args.output == RecordFormat::Table {
+        let id = &point.id;
+        session.printer.note(&format!(
+            "Look inside: kubectl backup ls {id}\nBring it back: kubectl backup restore {id}"
+        ));
+    }
+    Ok(status(&manifest))
+}
+
+fn status(manifest: &Manifest) -> ExitStatus {
+    match manifest.summary.completeness {
+        Completeness::Complete => ExitStatus::Done,
+        Completeness::Incomplete => ExitStatus::Incomplete,
+    }
+}
+
+fn report_missing(session: &Session, manifest: &Manifest, verb: &str) {
+    for warning in &manifest.warnings {
+        session.printer.warning(warning);
+    }
+    for entry in &manifest.missing {
+        session.printer.warning(&report::missing(entry, verb));
+    }
+}
+
+/// The selection as the user said it, before the cluster is asked. The namespaces may still be empty.
+fn words(args: &CreateArgs) -> anyhow::Result<Selection> {
+    let namespaces = if args.namespaces.all_namespaces {
+        Namespaces::All
+    } else {
+        let mut names = args.namespaces.namespaces.clone();
+        names.sort();
+        names.dedup();
+        if names.iter().any(String::is_empty) {
+            return Err(UsageError::new("a namespace given with -n is empty").into());
+        }
+        Namespaces::Named(names)
+    };
+    let mut selection = Selection::of(namespaces);
+    for text in &args.objects {
+        selection.objects.push(parse_named_object(text)?);
+    }
+    if let Some(selector) = &args.filter.selector {
+        LabelSelector::parse(selector)?;
+    }
+    selection.include_kinds.clone_from(&args.filter.include_kinds);
+    selection.exclude_kinds.clone_from(&args.filter.exclude_kinds);
+    selection.label_selector.clone_from(&args.filter.selector);
+    selection.field_selector.clone_from(&args.field_selector);
+    selection.cluster_scoped = args.filter.cluster_scoped;
+    let is_narrowed = selection.label_selector.is_some()
+        || selection.field_selector.is_some()
+        || !selection.include_kinds.is_empty()
+        || !selection.exclude_kinds.is_empty();
+    if !selection.objects.is_empty() && is_narrowed {
+        return Err(UsageError::with_hint(
+            "objects are named, so there is nothing for a selector, --include or --exclude to choose from",
+            "leave out either the names or the filters",
+        )
+        .into());
+    }
+    Ok(selection)
+}
+
+/// Without `-n` and `-A`, the context's namespace is meant, as in kubectl.
+fn place(mut selection: Selection, cluster: &Cluster) -> Selection {
+    if selection.namespaces == Namespaces::Named(Vec::new()) {
+        selection.namespaces = Namespaces::Named(vec![cluster.default_namespace().to_owned()]);
+    }
+    selection
+}
+
+async fn refuse_taken(repository: &Repository, name: &str) -> anyhow::Result<()> {
+    let reader = repository.clone();
+    let points = blocking(move || Ok(reader.restore_points()?)).await?;
+    if points.iter().any(|point| point.summary.name == name) {
+        return Err(UsageError::with_hint(
+            format!("there is a restore point named `{name}` already"),
+            "choose another name, or leave --name out",
+        )
+        .into());
+    }
+    Ok(())
+}
+
+/// A backup that is about to be made.
+struct Backup {
+    reader: Reader,
+    plan: BackupPlan,
+    provenance: Provenance,
+    created: Timestamp,
+}
+
+impl Backup {
+    /// Asks the cluster what there is, and refuses what makes no sense there. Changes nothing.
+    async fn prepare(
+        args: &CreateArgs,
+        cluster: Cluster,
+        selection: Selection,
+        created: Timestamp,
+    ) -> anyhow::Result<Self> {
+        let (discovery, version, uid) =
+            tokio::try_join!(cluster.discover(), cluster.server_version(), cluster.identity())?;
+        let unknown: Vec<UnknownGroup> = discovery
+            .incomplete
+            .into_iter()
+            .map(|group| UnknownGroup { group_version: group.group_version, reason: group.reason })
+            .collect();
+        let plan = backup::backup(&selection, &discovery.kinds, &unknown)?;
+        let reach = match &selection.namespaces {
+            Namespaces::All => Reach::All,
+            Namespaces::Named(names) => {
+                expect_namespaces(&cluster, names).await?;
+                Reach::of(names)
+            }
+        };
+        let provenance = Provenance {
+            name: args.name.clone().unwrap_or_else(|| name::made_from(&selection, created)),
+            cluster_uid: uid,
+            context: cluster.context().to_owned(),
+            server_version: version.git_version,
+            scope: name::scope(&selection),
+            selection: selection.clone(),
+        };
+        let reader = Reader {
+            cluster,
+            reach,
+            label_selector: selection.label_selector,
+            field_selector: selection.field_selector,
+            chunk_size: args.chunk_size,
+            parallel: usize::from(args.parallel),
+            namespaces: OnceCell::new(),
+        };
+        Ok(Self { reader, plan, provenance, created })
+    }
+
+    /// Reads everything and saves nothing.
+    async fn count(self, session: &Session, interrupt: &Interrupt) -> anyhow::Result<Manifest> {
+        let progress = Progress::begin(&session.printer, "counting objects", None);
+        let (ledger, provenance) = self.gather(Sink::Nowhere, progress, interrupt).await?;
+        Ok(ledger.close(provenance))
+    }
+
+    /// Reads everything into the repository. All or nothing: without the last word the archive saves nothing.
+    async fn save(
+        self,
+        session: &Session,
+        interrupt: &Interrupt,
+        repository: Repository,
+        require_complete: bool,
+    ) -> anyhow::Result<(RestorePoint, Manifest)> {
+        let created = self.created;
+        let (captures, receiver) = mpsc::channel(IN_FLIGHT);
+        let saving = tokio::spawn(blocking(move || Ok(repository.save(created, receiver)?)));
+        let progress = Progress::begin(&session.printer, "saving objects", None);
+        let gathered = self.gather(Sink::Archive(captures.clone()), progress, interrupt).await;
+        let accepted = gathered.and_then(|(ledger, provenance)| accept(ledger, provenance, require_complete));
+        let manifest = match accepted {
+            Ok(manifest) => manifest,
+            Err(error) => {
+                drop(captures);
+                let ended = saving.await.context("an internal task ended early")?;
+                // When the archive gave up first, its error is the cause.
+                return match ended {
+                    Err(cause) if error.is::<gather::SinkClosed>() => Err(cause),
+                    _ => Err(error),
+                };
+            }
+        };
+        // A closed channel means that saving failed, which its own result says better.
+        let _ = captures.send(Capture::Finish(Box::new(manifest.clone()))).await;
+        drop(captures);
+        let point = saving.await.context("an internal task ended early")??;
+        Ok((point, manifest))
+    }
+
+    async fn gather(
+        self,
+        sink: Sink,
+        progress: Progress,
+        interrupt: &Interrupt,
+    ) -> anyhow::Result<(Ledger, Provenance)> {
+        let Self { reader, mut plan, provenance, .. } = self;
+        let ledger = Ledger::new(std::mem::take(&mut plan.left_out), std::mem::take(&mut plan.missing));
+        let mut gatherer = Gatherer { reader: Arc::new(reader), ledger, sink, progress: progress.clone() };
+        let outcome = tokio::select! {
+            outcome = gatherer.run(plan, &provenance.selection) => outcome.map_err(anyhow::Error::from),
+            () = interrupt.wait() => Err(anyhow::anyhow!("interrupted: nothing was saved")),
+        };
+        progress.finish();
+        outcome?;
+        Ok((gatherer.ledger, provenance))
+    }
+}
+
+/// Closes the account, unless what was read must not become a restore point.
+fn accept(ledger: Ledger, provenance: Provenance, require_complete: bool) -> anyhow::Result<Manifest> {
+    if require_complete && !ledger.missing.is_empty() {
+        let entries: Vec<String> = ledger
+            .missing
+            .iter()
+            .map(|entry| format!("  {}", report::missing(entry, "cannot be saved")))
+            .collect();
+        bail!("nothing was saved, for not all of it could be read:\n{}", entries.join("\n"));
+    }
+    if ledger.objects() == 0 {
+        let manifest = ledger.close(provenance);
+        let reasons: Vec<String> =
+            manifest
+                .missing
+                .iter()
+                .map(|entry| report::missing(entry, "cannot be saved"))
+                .chain(manifest.left_out.iter().filter(|entry| entry.objects > 0).map(|entry| {
+                    format!("{} of {} left out: {}", entry.objects, entry.resource, entry.reason)
+                }))
+                .map(|line| format!("\n  {line}"))
+                .collect();
+        bail!(
+            "nothing was saved: no object matches the selection ({}){}",
+            manifest.summary.scope,
+            reasons.concat()
+        );
+    }
+    Ok(ledger.close(provenance))
+}
+
+/// Refuses namespaces that do not exist. One that the caller may not look at is left to the lists.
+async fn expect_namespaces(cluster: &Cluster, names: &[String]) -> anyhow::Result<()> {
+    let found = stream::iter(names).map(|name| async move { (name, cluster.has_namespace(name).await) });
+    let mut found = found.buffered(LOOKUPS);
+    while let Some((name, is_there)) = found.next().await {
+        match is_there {
+            Ok(true) => {}
+            Ok(false) => {
+                return Err(UsageError::with_hint(
+                    format!(
+                        "there is no namespace `{name}` in the cluster of context `{}`",
+                        cluster.context()
+                    ),
+                    "`kubectl get namespaces` lists them; -n names one, -A means all",
+                )
+                .into());
+            }
+            Err(error) if error.is_forbidden() => {}
+            Err(error) => return Err(error).context(format!("could not look for the namespace `{name}`")),
+        }
+    }
+    Ok(())
 }

@@ -87,7 +87,9 @@ fn by_kind(
     let is_excluded =
         |group: &str| excluded_groups.iter().any(|word| parse_group_word(word).as_deref() == Some(group));
     let mut plan = BackupPlan::default();
-    for kind in kinds.iter().filter(|kind| filter.admits(&kind.resource) && !is_excluded(&kind.resource.group)) {
+    for kind in
+        kinds.iter().filter(|kind| filter.admits(&kind.resource) && !is_excluded(&kind.resource.group))
+    {
         if let Some(reason) = left_out::kind_reason(kind) {
             if kind.has_verb("list") {
                 plan.left_out.push(left_out_kind(kind, reason));
@@ -99,7 +101,8 @@ fn by_kind(
         }
     }
     if selection.include_kinds.is_empty() {
-        let asked_for = unknown.iter().filter(|it| !left_out::is_measured_group(it.group()) && !is_excluded(it.group()));
+        let asked_for =
+            unknown.iter().filter(|it| !left_out::is_measured_group(it.group()) && !is_excluded(it.group()));
         plan.missing = asked_for.map(missing_group).collect();
     }
     Ok(plan)
@@ -205,11 +208,15 @@ mod tests {
 
     fn shown(plan: &BackupPlan) -> String {
         let namespaced = plan.namespaced.iter().map(|(kind, names)| match names {
-            Some(names) => format!("{}/{}", kind.resource, names.iter().cloned().collect::<Vec<_>>().join("+")),
+            Some(names) => {
+                format!("{}/{}", kind.resource, names.iter().cloned().collect::<Vec<_>>().join("+"))
+            }
             None => kind.resource.to_string(),
         });
         let cluster = plan.cluster_scoped.iter().map(|(kind, wanted, names)| match (wanted, names) {
-            (_, Some(names)) => format!("{}/{}", kind.resource, names.iter().cloned().collect::<Vec<_>>().join("+")),
+            (_, Some(names)) => {
+                format!("{}/{}", kind.resource, names.iter().cloned().collect::<Vec<_>>().join("+"))
+            }
             (Wanted::All, None) => format!("{}=all", kind.resource),
             (Wanted::Referenced, None) => format!("{}=referenced", kind.resource),
         });

@@ -3,11 +3,10 @@
 use std::{collections::BTreeSet, ops::ControlFlow};
 
 use jiff::{Timestamp, Zoned};
-use tokio::sync::mpsc;
 
 use crate::{
     archive::{ReadFilter, Repository},
-    cluster::{Cluster, ListRequest, kubeconfig_names},
+    cluster::{Cluster, Lanes, ListRequest, kubeconfig_names},
     commands::session::{Session, blocking},
     model::{
         resource::{GroupResource, ResourceType, Scope},
@@ -27,6 +26,8 @@ use super::{
 
 /// More names than this help nobody who looks for one.
 const NAMES: usize = 1_000;
+/// Bytes that a list may be ahead.
+const READ_AHEAD: usize = 4 << 20;
 
 /// What `wanted` needs to be answered.
 pub(super) async fn gather(wanted: &Wanted, session: &Session) -> Facts {
@@ -193,16 +194,19 @@ async fn live_names(cluster: &Cluster, kind: &ResourceType, namespace: Option<&s
     let request = ListRequest {
         kind: kind.clone(),
         namespace: namespace.filter(|_| kind.scope == Scope::Namespaced).map(str::to_owned),
+        only_namespaces: None,
+        only_names: None,
         label_selector: None,
         field_selector: None,
         chunk_size: 500,
     };
-    let (sink, mut pages) = mpsc::channel(1);
+    let (senders, mut lanes) = Lanes::new(1, READ_AHEAD);
+    let Some(mut sender) = senders.into_iter().next() else { return Vec::new() };
     let cluster = cluster.clone();
     // Ends by itself when nobody takes its pages any more.
-    tokio::spawn(async move { cluster.list(&request, &sink).await });
+    tokio::spawn(async move { cluster.list(&request, &mut sender).await });
     let mut names = Vec::new();
-    while let Some(page) = pages.recv().await {
+    while let Some(page) = lanes.next_page(0).await {
         names.extend(page.into_iter().map(|item| item.facts.name));
         if names.len() >= NAMES {
             break;

@@ -46,11 +46,7 @@ pub(super) enum Sink {
 pub(super) struct SinkClosed;
 
 impl Sink {
-    async fn put(
-        &self,
-        kind: &ResourceType,
-        objects: Vec<CapturedObject>,
-    ) -> Result<(), SinkClosed> {
+    async fn put(&self, kind: &ResourceType, objects: Vec<CapturedObject>) -> Result<(), SinkClosed> {
         match self {
             Self::Archive(captures) if !objects.is_empty() => {
                 let (resource, scope) = (kind.resource.clone(), kind.scope);
@@ -175,7 +171,9 @@ impl Gatherer {
         let Some(mut sender) = senders.pop() else { return Ok(()) };
         let (reader, listed, names) = (Arc::clone(&self.reader), kind.clone(), names.clone());
         let mut list = JoinSet::new();
-        list.spawn(async move { reader.read_cluster_scoped(&listed, &names, is_selected, &mut sender).await });
+        list.spawn(
+            async move { reader.read_cluster_scoped(&listed, &names, is_selected, &mut sender).await },
+        );
         while let Some(mut page) = lanes.next_page(0).await {
             page.retain(|item| keep(&self.ledger, item));
             self.save(kind, page, &None).await?;

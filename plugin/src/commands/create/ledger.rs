@@ -56,7 +56,12 @@ impl Ledger {
     }
 
     /// Takes in a page of a kind and returns what of it is saved.
-    pub(super) fn take(&mut self, kind: &ResourceType, page: Vec<ListItem>, names: &Names) -> Vec<CapturedObject> {
+    pub(super) fn take(
+        &mut self,
+        kind: &ResourceType,
+        page: Vec<ListItem>,
+        names: &Names,
+    ) -> Vec<CapturedObject> {
         let mut saved = Vec::with_capacity(page.len());
         for item in page {
             if let Some(reason) = reason_to_leave_out(&kind.resource, &item.facts, names) {
@@ -75,7 +80,10 @@ impl Ledger {
 
     fn note(&mut self, kind: &ResourceType, item: &ListItem, names: &Names) {
         if let Err(error) = self.references.observe(&kind.resource, &item.facts, &item.json) {
-            self.warn(format!("what {}/{} refers to could not be read: {error}", kind.resource, item.facts.name));
+            self.warn(format!(
+                "what {}/{} refers to could not be read: {error}",
+                kind.resource, item.facts.name
+            ));
         }
         if let Some(namespace) = &item.facts.namespace
             && !self.namespaces.contains(namespace)
@@ -147,7 +155,11 @@ impl Ledger {
         let summary = Summary {
             format: FORMAT,
             name: provenance.name,
-            completeness: if self.missing.is_empty() { Completeness::Complete } else { Completeness::Incomplete },
+            completeness: if self.missing.is_empty() {
+                Completeness::Complete
+            } else {
+                Completeness::Incomplete
+            },
             objects,
             bytes: self.kinds.iter().map(|entry| entry.bytes).sum(),
             namespace_count: self.namespaces.len() as u64,

@@ -1,9 +1,6 @@
 //! Reading one kind over all the namespaces of a selection, whatever the caller may and may not do.
 
-use std::{
-    collections::BTreeSet,
-    sync::Arc,
-};
+use std::{collections::BTreeSet, sync::Arc};
 
 use futures::{StreamExt, stream};
 use tokio::sync::OnceCell;
@@ -156,7 +153,9 @@ impl Reader {
             Err(reason) => outcome.missing.push(Missing {
                 what: kind.resource.to_string(),
                 namespaces: Vec::new(),
-                reason: format!("{forbidden}; and the namespaces cannot be listed to go through them: {reason}"),
+                reason: format!(
+                    "{forbidden}; and the namespaces cannot be listed to go through them: {reason}"
+                ),
                 remedy: "name the namespaces you may read with -n".to_owned(),
             }),
         }
@@ -220,9 +219,9 @@ impl Reader {
     }
 
     async fn all_namespaces(&self) -> Result<Vec<String>, String> {
-        let names = self.namespaces.get_or_init(|| async {
-            self.cluster.namespaces().await.map_err(|error| error.one_line())
-        });
+        let names = self
+            .namespaces
+            .get_or_init(|| async { self.cluster.namespaces().await.map_err(|error| error.one_line()) });
         names.await.clone()
     }
 }
@@ -294,7 +293,9 @@ mod tests {
     #[test]
     fn few_namespaces_are_read_one_by_one_in_the_order_of_the_store() {
         let names = |count: usize| (0..count).map(|number| format!("n{number:02}")).collect::<Vec<_>>();
-        let Reach::Each(few) = Reach::of(&["a".to_owned(), "b".to_owned(), "a-b".to_owned()]) else { panic!() };
+        let Reach::Each(few) = Reach::of(&["a".to_owned(), "b".to_owned(), "a-b".to_owned()]) else {
+            panic!()
+        };
         assert_eq!(few, ["a-b", "a", "b"]);
         assert!(matches!(Reach::of(&names(16)), Reach::Each(_)));
         assert!(matches!(Reach::of(&names(17)), Reach::Among(_)));
