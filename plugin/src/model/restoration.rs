@@ -59,7 +59,7 @@ pub struct FieldProblem {
 #[serde(rename_all = "camelCase")]
 pub struct RestoredObject<State> {
     /// `deployment.apps/web`, as kubectl names it.
-    pub name: String,
+    pub object: String,
     /// What it is in the cluster, namespaces mapped.
     #[serde(flatten)]
     pub target: ObjectKey,

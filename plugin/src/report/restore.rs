@@ -105,7 +105,7 @@ pub fn table<S: State>(objects: &[RestoredObject<S>], wide: bool) -> String {
         let mut row = vec![
             object.state.word().to_owned(),
             object.target.namespace.clone().unwrap_or_else(|| "-".to_owned()),
-            object.name.clone(),
+            object.object.clone(),
             reason(object),
         ];
         if wide {
@@ -160,7 +160,7 @@ fn by_kind<S: State>(objects: &[RestoredObject<S>]) -> String {
 pub fn names<S: State>(objects: &[RestoredObject<S>], of: impl Fn(S) -> bool) -> String {
     let mut text = String::new();
     for object in objects.iter().filter(|object| of(object.state)) {
-        text.push_str(&object.name);
+        text.push_str(&object.object);
         text.push('\n');
     }
     text
@@ -173,7 +173,7 @@ mod tests {
 
     fn object(name: &str, state: Outcome) -> RestoredObject<Outcome> {
         RestoredObject {
-            name: format!("configmap/{name}"),
+            object: format!("configmap/{name}"),
             target: ObjectKey::new(GroupResource::new("configmaps", ""), Some("shop"), name),
             from_namespace: None,
             state,

@@ -10,7 +10,7 @@ use crate::{
         restoration::{Action, Outcome, RestoredObject},
         restore_point::RestorePointId,
     },
-    plan::restore::{PlannedObject, RestorePlan, facts::Kinds},
+    plan::restore::{Origin, PlannedObject, RestorePlan, facts::Kinds},
     report::{
         document,
         printer::Printer,
@@ -27,6 +27,7 @@ const SHOWN_WARNINGS: usize = 20;
 pub(super) fn planned(plan: &RestorePlan, kinds: &Kinds) -> Vec<RestoredObject<Action>> {
     plan.objects
         .iter()
+        .filter(|object| is_shown(object))
         .map(|object| shown_object(object, kinds, object.decision.action, object.decision.reason.clone()))
         .collect()
 }
@@ -56,7 +57,13 @@ pub(super) fn outcomes(
         }
         shown
     };
-    writer.plan.objects.iter().enumerate().map(of).collect()
+    writer.plan.objects.iter().enumerate().filter(|(_, object)| is_shown(object)).map(of).collect()
+}
+
+/// A namespace that is there already was not asked for.
+fn is_shown(object: &PlannedObject) -> bool {
+    let asked_for = !matches!(object.candidate.origin, Origin::Needed | Origin::Invented);
+    asked_for || object.decision.action != Action::Unchanged
 }
 
 fn shown_object<S>(
@@ -72,7 +79,7 @@ fn shown_object<S>(
     );
     let saved = &object.candidate.key.namespace;
     RestoredObject {
-        name,
+        object: name,
         from_namespace: saved.clone().filter(|_| *saved != target.namespace),
         target,
         state,
@@ -124,7 +131,7 @@ impl Shown<'_> {
         self.data("RestoreResult", objects, None, interrupted, warnings(writer), is_written)?;
         self.talk(writer);
         for object in objects.iter().filter(|object| !object.notes.is_empty()) {
-            self.printer.note(&format!("{}: {}", object.name, object.notes.join("; ")));
+            self.printer.note(&format!("{}: {}", object.object, object.notes.join("; ")));
         }
         self.printer.note(&format!("restored from {}: {}", self.point, report::summary(objects)));
         if interrupted {

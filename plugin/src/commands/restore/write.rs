@@ -24,7 +24,7 @@ use crate::{
             content::Content,
             facts::{Kinds, LiveObject},
         },
-        sanitize::{owners::relink, sanitize},
+        sanitize::{give_up_node_ports, owners::relink, sanitize},
     },
 };
 
@@ -101,9 +101,33 @@ impl Writer {
         let notes = self.prepare(object, &mut body);
         let mut finished = match object.decision.action {
             Action::Patch => self.apply(kind, key, body).await,
-            _ => self.create(index, object, kind, &body).await,
+            _ => self.create_or_copy(index, object, kind, body).await,
         };
-        finished.notes = notes;
+        finished.notes.extend(notes);
+        finished
+    }
+
+    /// Creates; a copy of a Service in another namespace leaves the node ports to its original.
+    async fn create_or_copy(
+        &self,
+        index: usize,
+        object: &PlannedObject,
+        kind: &ResourceType,
+        mut body: Value,
+    ) -> Finished {
+        let finished = self.create(index, object, kind, &body).await;
+        let taken: Vec<_> = finished
+            .fields
+            .iter()
+            .filter(|it| it.message.contains("already allocated"))
+            .map(|it| it.field.as_str())
+            .collect();
+        if object.candidate.mapped.is_none() || kind.resource.plural != "services" || taken.is_empty() {
+            return finished;
+        }
+        let Some(note) = give_up_node_ports(&mut body, &taken) else { return finished };
+        let mut finished = self.create(index, object, kind, &body).await;
+        finished.notes.push(note);
         finished
     }
 

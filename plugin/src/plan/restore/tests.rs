@@ -5,7 +5,7 @@ use super::{
     Candidate, Origin, OwnerLink, RestorePlan, collisions,
     content::Content,
     facts::{Facts, Kinds, LiveObject},
-    rules::{Rule, rule},
+    rules::rule,
 };
 use crate::model::{
     object::ObjectKey,

@@ -70,3 +70,23 @@ impl ChosenPorts {
         self.applied.iter().flat_map(|applied| applied["spec"]["ports"].as_array().into_iter().flatten())
     }
 }
+
+/// Gives up the node ports that the server named as taken; returns a note, or none if nothing was given up.
+///
+/// For a copy beside its original: both cannot have the port that the user chose for one.
+pub(super) fn give_up_ports(body: &mut Value, taken: &[&str]) -> Option<String> {
+    let mut given_up = Vec::new();
+    if taken.contains(&"spec.healthCheckNodePort") {
+        given_up.push(body["spec"]["healthCheckNodePort"].to_string());
+        remove(body, &["spec", "healthCheckNodePort"]);
+    }
+    let Some(Value::Array(ports)) = descend(body, &["spec", "ports"]) else { return None };
+    for (index, port) in ports.iter_mut().enumerate() {
+        if taken.contains(&format!("spec.ports[{index}].nodePort").as_str()) {
+            given_up.push(port["nodePort"].to_string());
+            remove(port, &["nodePort"]);
+        }
+    }
+    (!given_up.is_empty())
+        .then(|| format!("node port {} is taken; the copy gets another", given_up.join(", ")))
+}

@@ -29,7 +29,8 @@ pub(super) fn claim(body: &mut Value, kept_volumes: &BTreeSet<String>, notes: &m
 
 /// The claim is named by namespace and name; its old uid would make the volume `Released` for ever.
 pub(super) fn volume(body: &mut Value) {
-    for field in ["uid", "resourceVersion"] {
+    // Binding adds the type of the claim, which can be nothing else.
+    for field in ["uid", "resourceVersion", "apiVersion", "kind"] {
         remove(body, &["spec", "claimRef", field]);
     }
     remove_entries(body, &["metadata", "annotations"], |key| key == "pv.kubernetes.io/bound-by-controller");

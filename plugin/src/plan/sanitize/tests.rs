@@ -3,7 +3,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::{
-    SanitizeContext,
+    SanitizeContext, give_up_node_ports,
     owners::{owners, relink},
     sanitize,
 };
@@ -60,6 +60,16 @@ fn service_keeps_ports_that_the_user_chose(#[case] mut metadata: Value) {
     let wanted = json!({"healthCheckNodePort": 31000, "ports": [
         {"port": 80, "protocol": "TCP", "nodePort": 30080}, {"port": 81, "protocol": "TCP"}]});
     assert_eq!(cleaned("services", body)["spec"], wanted);
+}
+
+#[test]
+fn a_copy_gives_up_only_the_ports_that_are_taken() {
+    let mut body =
+        json!({"spec": {"ports": [{"port": 80, "nodePort": 30080}, {"port": 81, "nodePort": 30081}]}});
+    let note = give_up_node_ports(&mut body, &["spec.ports[1].nodePort"]).unwrap();
+    assert_eq!(note, "node port 30081 is taken; the copy gets another");
+    assert_eq!(body["spec"]["ports"], json!([{"port": 80, "nodePort": 30080}, {"port": 81}]));
+    assert_eq!(give_up_node_ports(&mut body, &["spec.clusterIP"]), None);
 }
 
 #[rstest]
