@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::{
     cli::{output::RecordFormat, upkeep::CheckArgs},
     exit::ExitStatus,
-    model::check::{CheckDepth, CheckReport},
+    model::check::{CheckDepth, CheckReport, Severity},
     report,
 };
 
@@ -30,8 +30,8 @@ fn rendered(found: &CheckReport, format: RecordFormat) -> anyhow::Result<String>
     Ok(match format {
         RecordFormat::Table => report::check::text(found, false),
         RecordFormat::Wide => report::check::text(found, true),
-        RecordFormat::Json => serde_json::to_string_pretty(found)?,
-        RecordFormat::Yaml => serde_saphyr::to_string(found)?,
+        RecordFormat::Json => report::document::to_json(found)?,
+        RecordFormat::Yaml => report::document::to_yaml(found)?,
         RecordFormat::Name => damaged(found),
     })
 }
@@ -41,7 +41,7 @@ fn damaged(found: &CheckReport) -> String {
     let ids: BTreeSet<&str> = found
         .findings
         .iter()
-        .filter(|finding| finding.severity == crate::model::check::Severity::Damage)
+        .filter(|finding| finding.severity == Severity::Damage)
         .flat_map(|finding| finding.restore_points.iter().map(|id| id.0.as_str()))
         .collect();
     ids.into_iter().collect::<Vec<_>>().join("\n")
