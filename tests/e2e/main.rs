@@ -3,6 +3,8 @@
 //! `cargo xtask test` runs them; `cargo test --test e2e -- --include-ignored NAME` runs one and leaves the cluster up
 //! for the next (`cargo xtask cluster down` stops it).
 
+mod crash;
+mod manners;
 mod restore;
 mod smoke;
 mod world;

@@ -1,8 +1,8 @@
-//! `cargo xtask bench`: the benchmarks of `tests/bench`, with optimisation, on a cluster of their own.
+//! `cargo xtask bench`: the benchmarks of `tests/bench`, with optimisation. They start a cluster for each size themselves.
 
 use anyhow::Result;
 
-use crate::shell::{self, cargo, with_cluster};
+use crate::shell::{self, cargo};
 
 /// Arguments of `bench`.
 #[derive(Debug, clap::Args)]
@@ -14,11 +14,8 @@ pub(crate) struct BenchArgs {
 
 pub(crate) fn run(args: &BenchArgs) -> Result<()> {
     build()?;
-    with_cluster("bench", |cluster| {
-        let mut bench = cargo(["run", "--release", "--package", "bench", "--"]);
-        bench.args(&args.arguments).env("BENCH_KUBECONFIG", cluster.kubeconfig());
-        shell::run(&mut bench)
-    })
+    let mut bench = cargo(["run", "--release", "--package", "bench", "--"]);
+    shell::run(bench.args(&args.arguments))
 }
 
 /// The binary that is measured and the one that measures.

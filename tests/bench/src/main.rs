@@ -13,12 +13,13 @@ mod workload;
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 use clap::{Parser, Subcommand};
 
 use api::Api;
 use performance::Machine;
 use plugin::Plugin;
+use test_cluster::{Controllers, Lifetime, TestCluster};
 use workload::Workload;
 
 /// Measure `kubectl backup` against floors taken in the same run
@@ -39,7 +40,7 @@ struct Options {
     /// The plugin to measure [default: the one beside this program]
     #[arg(long, global = true, value_name = "FILE")]
     binary: Option<PathBuf>,
-    /// Put the table into docs/performance.md
+    /// Put the table into `docs/performance.md`
     #[arg(long)]
     write: bool,
 }
@@ -85,7 +86,7 @@ async fn measure_all(options: &Options, binary: &Path) -> anyhow::Result<()> {
     let mut version = String::new();
     for objects in &options.objects {
         let workload = Workload { objects: *objects, namespaces: options.namespaces };
-        let site = Site::start(binary).await?;
+        let site = Site::start(binary, &objects.to_string()).await?;
         version = site.api.version().await?;
         all.push(measure::measure(&site.api, &site.plugin, workload, options.rounds, &say).await?);
         // In the middle of a long run, what is known so far.
@@ -104,7 +105,7 @@ async fn measure_all(options: &Options, binary: &Path) -> anyhow::Result<()> {
 }
 
 async fn kill_rounds(binary: &Path, rounds: usize) -> anyhow::Result<()> {
-    let site = Site::start(binary).await?;
+    let site = Site::start(binary, "kill").await?;
     let report = kill::kill(&site.api, &site.plugin, rounds, &say).await?;
     println!("{report:?}: every check was clean, every run after a kill did its work");
     Ok(())
@@ -114,20 +115,31 @@ async fn kill_rounds(binary: &Path, rounds: usize) -> anyhow::Result<()> {
 struct Site {
     api: Api,
     plugin: Plugin,
+    cluster: TestCluster,
     _home: tempfile::TempDir,
 }
 
 impl Site {
-    async fn start(binary: &Path) -> anyhow::Result<Self> {
-        let kubeconfig =
-            PathBuf::from(std::env::var_os("BENCH_KUBECONFIG").context("BENCH_KUBECONFIG is not set")?);
+    async fn start(binary: &Path, name: &str) -> anyhow::Result<Self> {
+        let name = format!("bench-{}-{name}", std::process::id());
+        let start = move || TestCluster::start_with(&name, Lifetime::OfThisProcess, Controllers::None);
+        let cluster = tokio::task::spawn_blocking(start).await??;
         let home = tempfile::tempdir()?;
         let plugin = Plugin {
             binary: binary.to_owned(),
-            kubeconfig: kubeconfig.clone(),
+            kubeconfig: cluster.kubeconfig().to_owned(),
             home: home.path().join("home"),
         };
         std::fs::create_dir_all(&plugin.home)?;
-        Ok(Self { api: Api::connect(&kubeconfig).await?, plugin, _home: home })
+        let api = Api::connect(cluster.kubeconfig()).await?;
+        Ok(Self { api, plugin, cluster, _home: home })
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        if let Err(error) = TestCluster::stop(self.cluster.name()) {
+            eprintln!("warning: the cluster still runs: {error:#}");
+        }
     }
 }

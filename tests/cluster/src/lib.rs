@@ -36,6 +36,15 @@ pub enum Lifetime {
     OfThisProcess,
 }
 
+/// Whether a cluster does anything by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Controllers {
+    /// As users know it: service accounts, garbage collection, namespaces that empty themselves.
+    Run,
+    /// Objects stay as they were written, and no other process takes the processor: for measurements.
+    None,
+}
+
 /// A running cluster and the credentials of its administrator.
 #[derive(Clone, Debug)]
 pub struct TestCluster {
@@ -49,11 +58,19 @@ impl TestCluster {
     ///
     /// When the environment names a context for this purpose, that cluster is returned and nothing is started.
     pub fn start(name: &str, lifetime: Lifetime) -> Result<Self> {
+        Self::start_with(name, lifetime, Controllers::Run)
+    }
+
+    /// As [`TestCluster::start`], with or without controllers when it has to be started.
+    pub fn start_with(name: &str, lifetime: Lifetime, controllers: Controllers) -> Result<Self> {
         check_name(name)?;
         if let Some(external) = external::named(name)? {
             return Ok(external);
         }
-        let assets = Assets::find_or_build()?;
+        let mut assets = Assets::find_or_build()?;
+        if controllers == Controllers::None {
+            assets.controller_manager = None;
+        }
         Self::sweep()?;
         let _lock = Lock::take(name)?;
         if let Some(record) = Record::load(name)? {
