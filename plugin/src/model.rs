@@ -5,6 +5,7 @@
 
 pub mod check;
 pub mod facts;
+pub mod finding;
 pub mod object;
 pub mod repository;
 pub mod resource;

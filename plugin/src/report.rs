@@ -3,6 +3,7 @@
 pub mod age;
 pub mod check;
 pub mod create;
+pub mod doctor;
 pub mod document;
 pub mod jsonpath;
 pub mod log;

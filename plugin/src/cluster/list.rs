@@ -5,6 +5,8 @@
 
 mod lane;
 mod page;
+#[cfg(test)]
+mod scripted;
 
 use std::{cmp::Ordering, collections::BTreeSet, sync::Arc, time::Duration};
 

@@ -1,10 +1,279 @@
 //! `kubectl backup doctor`.
 
-use crate::{cli::upkeep::DoctorArgs, exit::ExitStatus};
+use std::{collections::BTreeMap, path::Path};
 
-use super::session::Session;
+use futures::{StreamExt, stream};
+use jiff::Timestamp;
+
+use crate::{
+    archive::{self, ArchiveError},
+    cli::upkeep::DoctorArgs,
+    cluster::{Access, Cluster, Discovery, ServerVersion},
+    config::{PasswordSource, Settings},
+    exit::ExitStatus,
+    model::{
+        finding::{Finding, Level},
+        resource::ResourceType,
+        selection::{Namespaces, Selection},
+    },
+    plan::{
+        backup::{self, UnknownGroup},
+        left_out,
+    },
+    report::doctor as report,
+};
+
+use super::{
+    failure,
+    session::{Session, blocking},
+};
+
+/// The oldest minor version of Kubernetes that is counted on: the first with
+/// aggregated discovery and server-side apply both stable. Older ones are answered in their own forms.
+const OLDEST_MINOR: u32 = 30;
+
+/// Clocks further apart than this make ages and times of restore points misleading (kopia's bound).
+const MAX_SKEW_SECONDS: i64 = 300;
+
+/// Questions about permissions under way at once.
+const PARALLEL: usize = 8;
 
 /// Runs `doctor`.
-pub(crate) async fn run(_args: DoctorArgs, _session: &Session) -> anyhow::Result<ExitStatus> {
-    anyhow::bail!("`doctor` is not built yet")
+pub(crate) async fn run(args: DoctorArgs, session: &Session) -> anyhow::Result<ExitStatus> {
+    let mut findings = vec![Finding::ok("version", format!("kubectl backup {}", env!("CARGO_PKG_VERSION")))];
+    examine_cluster(&args, session, &mut findings).await;
+    examine_repository(session, &mut findings).await;
+    session.printer.data(&report::findings(&findings, args.output)?)?;
+    let has_problem = findings.iter().any(|finding| finding.level == Level::Problem);
+    Ok(if has_problem { ExitStatus::Failed } else { ExitStatus::Done })
+}
+
+/// A problem told by an error: its chain on one line, and its hint.
+fn problem(check: &'static str, error: &anyhow::Error) -> Finding {
+    let text = failure::render(error);
+    let (message, hint) = text.split_once("\n\nhint: ").unwrap_or((&text, ""));
+    let message = message.trim_start_matches("error: ").replace("\n  caused by:", ":");
+    Finding::new(check, Level::Problem, message, hint)
+}
+
+async fn examine_cluster(args: &DoctorArgs, session: &Session, findings: &mut Vec<Finding>) {
+    let cluster = match session.cluster().await {
+        Ok(cluster) => cluster,
+        Err(error) => return findings.push(problem("kubeconfig", &error.into())),
+    };
+    findings.push(Finding::ok("kubeconfig", format!("context {}", cluster.context())));
+    match cluster.server_version().await {
+        Ok(version) => {
+            findings.push(judge_version(&version, cluster.server()));
+            findings.extend(version.clock.map(|clock| judge_clock(clock, Timestamp::now())));
+        }
+        Err(error) => return findings.push(problem("cluster", &error.into())),
+    }
+    match cluster.discover().await {
+        Ok(discovery) => {
+            findings.extend(judge_groups(&discovery));
+            examine_permissions(args, &cluster, discovery, findings).await;
+        }
+        Err(error) => findings.push(problem("discovery", &error.into())),
+    }
+}
+
+fn judge_version(version: &ServerVersion, server: &str) -> Finding {
+    let message = format!("Kubernetes {} at {server}", version.git_version);
+    match version.minor {
+        Some(minor) if minor < OLDEST_MINOR => Finding::new(
+            "cluster",
+            Level::Warning,
+            message,
+            format!(
+                "versions before 1.{OLDEST_MINOR} are not tested; try a restore before you rely on a backup"
+            ),
+        ),
+        _ => Finding::ok("cluster", message),
+    }
+}
+
+/// Compares the server's clock with `now`. The header has whole seconds.
+fn judge_clock(server: Timestamp, now: Timestamp) -> Finding {
+    let skew = now.as_second() - server.as_second();
+    if skew.abs() <= MAX_SKEW_SECONDS {
+        return Finding::ok("clock", format!("{} s from the server's", skew.abs()));
+    }
+    let direction = if skew > 0 { "ahead of" } else { "behind" };
+    Finding::new(
+        "clock",
+        Level::Warning,
+        format!("this machine's clock is {} s {direction} the server's", skew.abs()),
+        "set the clock by a time server: restore points are named, sorted and aged by it",
+    )
+}
+
+fn judge_groups(discovery: &Discovery) -> Vec<Finding> {
+    let broken: Vec<Finding> = discovery
+        .incomplete
+        .iter()
+        .filter(|group| !left_out::is_measured_group(group.group()))
+        .map(|group| {
+            Finding::new(
+                "discovery",
+                Level::Problem,
+                format!("{}: {}", group.group_version, group.reason),
+                "repair or remove the APIService (`kubectl get apiservices`); until then backups are incomplete",
+            )
+        })
+        .collect();
+    if broken.is_empty() {
+        return vec![Finding::ok("discovery", format!("{} kinds", discovery.kinds.len()))];
+    }
+    broken
+}
+
+async fn examine_permissions(
+    args: &DoctorArgs,
+    cluster: &Cluster,
+    discovery: Discovery,
+    findings: &mut Vec<Finding>,
+) {
+    let (selection, namespaces) = selection(args, cluster);
+    let unknown: Vec<UnknownGroup> = discovery
+        .incomplete
+        .into_iter()
+        .map(|group| UnknownGroup { group_version: group.group_version, reason: group.reason })
+        .collect();
+    let plan = match backup::backup(&selection, &discovery.kinds, &unknown) {
+        Ok(plan) => plan,
+        Err(error) => return findings.push(problem("permissions", &error.into())),
+    };
+    let namespaced = plan.namespaced.into_iter().map(|(kind, _)| kind);
+    let mut questions: Vec<(ResourceType, Option<String>)> =
+        namespaced.flat_map(|kind| namespaces.iter().map(move |it| (kind.clone(), it.clone()))).collect();
+    questions.extend(plan.cluster_scoped.into_iter().map(|(kind, ..)| (kind, None)));
+    let asked = questions.len();
+    let answers = stream::iter(questions).map(|(kind, namespace)| async move {
+        let answer = cluster.may("list", &kind, namespace.as_deref()).await;
+        (kind, namespace, answer)
+    });
+    let mut answers = answers.buffered(PARALLEL);
+    let mut denied: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    while let Some((kind, namespace, answer)) = answers.next().await {
+        match answer {
+            Ok(Access::Allowed) => {}
+            Ok(Access::Denied(_)) => {
+                let place = namespace.unwrap_or_else(|| "the cluster".to_owned());
+                denied.entry(place).or_default().push(kind.resource.to_string());
+            }
+            Err(error) => {
+                let message = format!("could not ask for permissions: {}", error.one_line());
+                let remedy = error.hint().unwrap_or_default();
+                return findings.push(Finding::new("permissions", Level::Problem, message, remedy));
+            }
+        }
+    }
+    if denied.is_empty() {
+        findings.push(Finding::ok("permissions", format!("all {asked} lists of the selection are allowed")));
+    }
+    for (place, kinds) in denied {
+        findings.push(Finding::new(
+            "permissions",
+            Level::Problem,
+            format!("in {place} you may not list {}", kinds.join(", ")),
+            "ask for the right to list them, or leave them out with --exclude or --cluster-scoped none",
+        ));
+    }
+}
+
+/// The selection that a backup with the same flags would have, and the places to ask about.
+fn selection(args: &DoctorArgs, cluster: &Cluster) -> (Selection, Vec<Option<String>>) {
+    let names = match args.namespaces.namespaces.as_slice() {
+        [] => vec![cluster.default_namespace().to_owned()],
+        names => names.to_vec(),
+    };
+    let (namespaces, places) = if args.namespaces.all_namespaces {
+        (Namespaces::All, vec![None])
+    } else {
+        (Namespaces::Named(names.clone()), names.into_iter().map(Some).collect())
+    };
+    let mut selection = Selection::of(namespaces);
+    selection.include_kinds.clone_from(&args.filter.include_kinds);
+    selection.exclude_kinds.clone_from(&args.filter.exclude_kinds);
+    selection.cluster_scoped = args.filter.cluster_scoped;
+    (selection, places)
+}
+
+async fn examine_repository(session: &Session, findings: &mut Vec<Finding>) {
+    let settings = match Settings::resolve(&session.global.repository) {
+        Ok(settings) => settings,
+        Err(error) => return findings.push(problem("repository", &error.into())),
+    };
+    let location = settings.location.clone();
+    match archive::expect_repository(&location) {
+        Ok(()) => {}
+        Err(ArchiveError::NoRepository { .. }) => {
+            let message = format!("none at {location} yet; the first backup makes it");
+            return findings.push(Finding::ok("repository", message));
+        }
+        Err(error) => return findings.push(problem("repository", &error.into())),
+    }
+    if let PasswordSource::KeyFile(path) | PasswordSource::File(path) = &settings.password {
+        findings.extend(judge_key_file(path));
+    }
+    let opened = blocking(move || {
+        let repository = archive::open(&settings.access()?, std::sync::Arc::new(|_: &str| {}))?;
+        Ok(repository.restore_points()?.len())
+    });
+    findings.push(match opened.await {
+        Ok(count) => Finding::ok("repository", format!("{count} restore points at {location}")),
+        Err(error) => problem("repository", &error),
+    });
+}
+
+/// A key that others on the machine can read protects nothing from them.
+#[cfg(unix)]
+fn judge_key_file(path: &Path) -> Option<Finding> {
+    use std::os::unix::fs::PermissionsExt;
+    // A file that is not there or cannot be read is told of when the repository is opened.
+    let mode = std::fs::metadata(path).ok()?.permissions().mode();
+    let shown = path.display();
+    Some(if mode & 0o077 == 0 {
+        Finding::ok("key file", format!("{shown} is readable by you alone; keep a copy elsewhere"))
+    } else {
+        Finding::new(
+            "key file",
+            Level::Warning,
+            format!("{shown} can be read by others (mode {:04o})", mode & 0o7777),
+            format!("chmod 600 {shown}"),
+        )
+    })
+}
+
+#[cfg(not(unix))]
+fn judge_key_file(_path: &Path) -> Option<Finding> {
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::same(0, Level::Ok)]
+    #[case::tolerated(300, Level::Ok)]
+    #[case::ahead(301, Level::Warning)]
+    #[case::behind(-301, Level::Warning)]
+    fn judges_the_clock(#[case] skew: i64, #[case] expected: Level) {
+        let server = Timestamp::from_second(1_800_000_000).unwrap();
+        let now = Timestamp::from_second(1_800_000_000 + skew).unwrap();
+        assert_eq!(judge_clock(server, now).level, expected);
+    }
+
+    #[rstest]
+    #[case::current(Some(36), Level::Ok)]
+    #[case::old(Some(24), Level::Warning)]
+    #[case::unknown(None, Level::Ok)]
+    fn judges_the_version(#[case] minor: Option<u32>, #[case] expected: Level) {
+        let version = ServerVersion { git_version: "v1.x".to_owned(), minor, clock: None };
+        assert_eq!(judge_version(&version, "https://example").level, expected);
+    }
 }

@@ -14,7 +14,7 @@ use tokio::sync::{Notify, mpsc};
 use super::{ListFailure, ListItem};
 
 /// Bytes that one object takes beside its JSON, roughly.
-const OVERHEAD: usize = 512;
+const OVERHEAD: usize = 1024;
 
 #[derive(Debug)]
 struct Shared {

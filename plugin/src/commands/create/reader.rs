@@ -110,6 +110,14 @@ impl Reader {
         }
         let result = self.cluster.list(&request, sender).await.map(|stats| stats.splices);
         settle(kind, None, result, self, &mut outcome);
+        if !is_selected {
+            for entry in &mut outcome.missing {
+                entry.remedy = format!(
+                    "ask for the right to list {}, or do without objects outside namespaces with --cluster-scoped none",
+                    kind.resource
+                );
+            }
+        }
         outcome
     }
 
