@@ -1,7 +1,7 @@
 //! `--map-namespace a=b`: objects of one namespace brought into another, and every reference in an object that
 //! names the namespace.
 //!
-//! Only references whose meaning is defined by Kubernetes are followed. A namespace inside a ConfigMap, an
+//! Only references whose meaning is defined by Kubernetes are followed. A namespace inside data, an
 //! argument or a host name (`db.shop.svc`) is the application's own matter and stays.
 
 use std::collections::BTreeMap;
@@ -84,7 +84,7 @@ impl NamespaceMap {
         let mut target = key.clone();
         target.namespace = key.namespace.as_deref().map(|namespace| self.target(namespace).to_owned());
         if is(&key.resource, "namespaces", "") {
-            target.name = self.target(&key.name).to_owned();
+            self.target(&key.name).clone_into(&mut target.name);
         }
         target
     }
@@ -115,7 +115,7 @@ impl NamespaceMap {
             ("apiregistration.k8s.io", "apiservices") => self.at(body, &["spec", "service", "namespace"]),
             ("networking.k8s.io", "networkpolicies") => self.network_policy(body),
             ("gateway.networking.k8s.io", "referencegrants") => {
-                self.each(body, &["spec", "from"], &["namespace"])
+                self.each(body, &["spec", "from"], &["namespace"]);
             }
             ("gateway.networking.k8s.io", _) => {
                 self.each(body, &["spec", "parentRefs"], &["namespace"]);

@@ -88,17 +88,16 @@ impl Collector {
         let SavedObject { key, body } = object;
         let follow = !self.wanted.is_whole();
         let json = if follow { body.to_string() } else { String::new() };
-        let origin = match &key.namespace {
-            Some(_) => self.wanted.namespaced(&key, &body),
-            None => {
-                let bound = follow
-                    && key.resource.plural == "clusterrolebindings"
-                    && self.references.are_bound_by(json.as_bytes()).unwrap_or(false);
-                let references = &self.references;
-                self.wanted.cluster_scoped(&key, &body, &self.needed, |key| {
-                    bound || references.wanted(&key.resource).any(|name| name == key.name)
-                })
-            }
+        let origin = if key.namespace.is_some() {
+            self.wanted.namespaced(&key, &body)
+        } else {
+            let bound = follow
+                && key.resource.plural == "clusterrolebindings"
+                && self.references.are_bound_by(json.as_bytes()).unwrap_or(false);
+            let references = &self.references;
+            self.wanted.cluster_scoped(&key, &body, &self.needed, |key| {
+                bound || references.wanted(&key.resource).any(|name| name == key.name)
+            })
         };
         let Some(origin) = origin else { return Ok(()) };
         if follow {

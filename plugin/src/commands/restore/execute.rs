@@ -36,7 +36,7 @@ use super::{
 const READ_AHEAD: usize = 32;
 
 /// How long a definition may take until the server serves its kind.
-const SERVED_LIMIT: Duration = Duration::from_secs(60);
+const SERVED_LIMIT: Duration = Duration::from_mins(1);
 
 /// A restore under way.
 pub(super) struct Execution {

@@ -37,7 +37,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(3);
 const DELETION_LIMIT: Duration = Duration::from_secs(30);
 
 /// The same for a namespace, whose content must go first.
-const NAMESPACE_LIMIT: Duration = Duration::from_secs(300);
+const NAMESPACE_LIMIT: Duration = Duration::from_mins(5);
 
 /// Stands for the uid of an owner that a dry run does not make.
 const NO_UID: &str = "00000000-0000-0000-0000-000000000000";
@@ -321,7 +321,6 @@ enum Trouble {
 fn trouble(error: &WriteError) -> Trouble {
     let message = error.source.to_string();
     match error.source.code() {
-        None if error.source.is_passing() => Trouble::Passing,
         Some(500) if message.contains("webhook") => Trouble::LastsAWhile,
         Some(404) if message.contains("could not find the requested resource") => Trouble::Passing,
         Some(409) if error.reason() == "Conflict" => Trouble::Passing,
@@ -332,7 +331,7 @@ fn trouble(error: &WriteError) -> Trouble {
         {
             Trouble::Passing
         }
-        Some(_) if error.source.is_passing() => Trouble::Passing,
+        _ if error.source.is_passing() => Trouble::Passing,
         _ => Trouble::None,
     }
 }

@@ -52,7 +52,9 @@ fn feed(hasher: &mut Sha256, value: &Value) {
         Value::Array(items) => {
             hasher.update(b"[");
             hasher.update(items.len().to_le_bytes());
-            items.iter().for_each(|item| feed(hasher, item));
+            for item in items {
+                feed(hasher, item);
+            }
         }
         Value::String(text) => {
             hasher.update(b"s");
