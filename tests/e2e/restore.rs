@@ -106,7 +106,7 @@ fn a_lost_namespace_comes_back_with_the_same_content_and_live_owners() {
     world.lose_namespace();
     let result = world.restore(&[]).success().json();
     assert_eq!(state(&result, "configmap/two-owners"), "created");
-    assert_eq!(state(&result, "configmap/kube-root-ca.crt"), "left");
+    assert!(result["counts"]["left"].as_u64() > Some(0), "the pods are left to their controller: {result:#}");
     assert_eq!(world.content(world.namespace()), before);
 
     let owners = world.object("configmap/two-owners").unwrap()["metadata"]["ownerReferences"].clone();
