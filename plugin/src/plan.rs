@@ -2,6 +2,8 @@
 
 pub mod backup;
 pub mod conflict;
+pub mod coverage;
+pub mod difference;
 pub mod left_out;
 pub mod map_namespace;
 pub mod normalise;

@@ -4,6 +4,7 @@ pub mod age;
 pub mod check;
 pub mod create;
 pub mod doctor;
+pub mod difference;
 pub mod document;
 pub mod jsonpath;
 pub mod log;

@@ -1,10 +1,133 @@
-//! `kubectl backup diff`.
+//! `kubectl backup diff`: what changed between a restore point and the cluster, or another restore point.
 
-use crate::{cli::inspect::DiffArgs, exit::ExitStatus};
+mod external;
+mod shown;
+mod sides;
 
-use super::session::Session;
+use std::cmp::Ordering;
+
+use crate::{
+    cli::inspect::DiffArgs,
+    exit::ExitStatus,
+    model::{object::SavedObject, resource::ResourceType},
+    plan::{
+        coverage::covers,
+        difference::archive_order,
+        point_reference::Incomplete,
+        select::{KindFilter, LabelSelector, parse_named_object, resolve_one_kind},
+    },
+};
+
+use super::{
+    point::{self, OpenPoint},
+    session::Session,
+};
+use shown::Shown;
+use sides::{Scope, Side};
 
 /// Runs `diff`.
-pub(crate) async fn run(_args: DiffArgs, _session: &Session) -> anyhow::Result<ExitStatus> {
-    anyhow::bail!("`diff` is not built yet")
+pub(crate) async fn run(args: DiffArgs, session: &Session) -> anyhow::Result<ExitStatus> {
+    let (second, names) = match args.others.split_first() {
+        Some((word, names)) if !word.contains('/') => (Some(word.as_str()), names),
+        _ => (None, args.others.as_slice()),
+    };
+    let words: Vec<&str> = std::iter::once(args.restore_point.as_str()).chain(second).collect();
+    let mut opened = point::open_all(&words, Incomplete::Skip, session).await?.into_iter();
+    let Some(before) = opened.next() else { anyhow::bail!("no restore point was named") };
+    let after = opened.next();
+    let live = match after {
+        Some(_) => None,
+        None => {
+            let cluster = session.cluster().await?;
+            let discovery = cluster.discover().await?;
+            Some((cluster, discovery.kinds))
+        }
+    };
+    let mut kinds: Vec<ResourceType> = before.manifest.kinds.iter().map(|entry| entry.kind.clone()).collect();
+    let more = after.iter().flat_map(|point| point.manifest.kinds.iter().map(|entry| &entry.kind));
+    for kind in more.chain(live.iter().flat_map(|(_, kinds)| kinds)) {
+        if kinds.iter().all(|known| known.resource != kind.resource) {
+            kinds.push(kind.clone());
+        }
+    }
+    let scope = scope(&args, names, &before, after.as_ref(), &kinds)?;
+    let after_name = after.as_ref().map_or_else(|| "live".to_owned(), |point| point.point.id.to_string());
+    let mut shown = Shown::new(&args, before.point.id.to_string(), after_name, session)?;
+    let after_manifest = after.as_ref().map(|point| point.manifest.clone());
+    let mut first = Side::saved(before.clone(), scope.clone());
+    let mut other = match (after, live) {
+        (Some(point), _) => Side::saved(point, scope),
+        (None, Some((cluster, served))) => Side::live(cluster, served, &before, scope),
+        (None, None) => anyhow::bail!("there is nothing to compare with"),
+    };
+
+    let (mut left, mut right) = (first.next().await?, other.next().await?);
+    let mut not_covered = 0_u64;
+    loop {
+        let order = match (&left, &right) {
+            (None, None) => break,
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (Some(left), Some(right)) => archive_order(&left.key, &right.key),
+        };
+        let pair: (Option<SavedObject>, Option<SavedObject>) = match order {
+            Ordering::Less => (left.take(), None),
+            Ordering::Greater => (None, right.take()),
+            Ordering::Equal => (left.take(), right.take()),
+        };
+        let is_covered = match &pair {
+            (Some(object), None) => after_manifest
+                .as_ref()
+                .is_none_or(|manifest| covers(manifest, &kinds, &object.key, &object.body)),
+            (None, Some(object)) => covers(&before.manifest, &kinds, &object.key, &object.body),
+            _ => true,
+        };
+        if is_covered {
+            shown.pair(pair.0, pair.1)?;
+        } else {
+            not_covered += 1;
+        }
+        if left.is_none() && order != Ordering::Greater {
+            left = first.next().await?;
+        }
+        if right.is_none() && order != Ordering::Less {
+            right = other.next().await?;
+        }
+    }
+    tracing::info!(
+        not_covered,
+        "objects on one side that the other side's backup leaves out or was not asked for"
+    );
+    let differs = shown.finish().await?;
+    Ok(if differs { ExitStatus::Different } else { ExitStatus::Done })
+}
+
+fn scope(
+    args: &DiffArgs,
+    names: &[String],
+    before: &OpenPoint,
+    after: Option<&OpenPoint>,
+    kinds: &[ResourceType],
+) -> anyhow::Result<Scope> {
+    let filter = KindFilter::new(&args.include_kinds, &args.exclude_kinds, kinds)?;
+    let objects = names
+        .iter()
+        .map(|name| {
+            let named = parse_named_object(name)?;
+            Ok((resolve_one_kind(&named.kind, kinds)?, named.name))
+        })
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    let saved =
+        before.manifest.kinds.iter().chain(after.iter().flat_map(|point| point.manifest.kinds.iter()));
+    let resources = saved
+        .map(|entry| entry.kind.resource.clone())
+        .filter(|resource| filter.admits(resource))
+        .filter(|resource| objects.is_empty() || objects.iter().any(|(kind, _)| kind == resource))
+        .collect();
+    let namespaces = match args.namespaces.namespaces.as_slice() {
+        [] => None,
+        names => Some(names.iter().cloned().collect()),
+    };
+    let selector = args.selector.as_deref().map(LabelSelector::parse).transpose()?;
+    Ok(Scope { resources, namespaces, objects, selector })
 }

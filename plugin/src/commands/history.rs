@@ -1,10 +1,193 @@
-//! `kubectl backup history`.
+//! `kubectl backup history`: in which restore points an object changed.
 
-use crate::{cli::inspect::HistoryArgs, exit::ExitStatus};
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::{Value, json};
 
-use super::session::Session;
+use crate::{
+    archive::Repository,
+    cli::{inspect::HistoryArgs, output::RecordFormat},
+    exit::ExitStatus,
+    model::{
+        object::ObjectKey,
+        resource::{ResourceType, Scope},
+        restore_point::{Manifest, RestorePoint},
+        selection::NamedObject,
+    },
+    plan::{
+        coverage::covers,
+        normalise::{Status, normalise},
+        select::{parse_named_object, resolve_one_kind},
+    },
+    report::{age::age, document, table::Table},
+};
+
+use super::session::{Session, blocking};
+
+/// What a restore point says of the object, compared with the one before that speaks of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+enum Change {
+    Created,
+    Changed,
+    Unchanged,
+    Deleted,
+    Absent,
+    NotCovered,
+}
+
+impl Change {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Changed => "changed",
+            Self::Unchanged => "unchanged",
+            Self::Deleted => "deleted",
+            Self::Absent => "absent",
+            Self::NotCovered => "not covered",
+        }
+    }
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct Entry {
+    #[serde(flatten)]
+    point: RestorePoint,
+    change: Change,
+}
 
 /// Runs `history`.
-pub(crate) async fn run(_args: HistoryArgs, _session: &Session) -> anyhow::Result<ExitStatus> {
-    anyhow::bail!("`history` is not built yet")
+pub(crate) async fn run(args: HistoryArgs, session: &Session) -> anyhow::Result<ExitStatus> {
+    let named = parse_named_object(&args.object)?;
+    let repository = session.repository().await?;
+    let namespace = match &args.namespace {
+        Some(namespace) => namespace.clone(),
+        // A history can be read without a cluster.
+        None => session
+            .cluster()
+            .await
+            .map_or_else(|_| "default".to_owned(), |it| it.default_namespace().to_owned()),
+    };
+    let place = namespace.clone();
+    let (key, mut entries) = blocking(move || read(&repository, &named, &namespace)).await?;
+    entries.reverse();
+    if !entries.iter().any(|entry| !matches!(entry.change, Change::Absent | Change::NotCovered)) {
+        session.printer.error(&format!("error: no restore point holds {} in namespace {place}", args.object));
+        session
+            .printer
+            .note("\nhint: `kubectl backup ls` lists what a restore point holds; -n names another namespace");
+        return Ok(ExitStatus::Failed);
+    }
+    if !args.all {
+        entries.retain(|entry| matches!(entry.change, Change::Created | Change::Changed | Change::Deleted));
+    }
+    print(&args, &key, &entries, session)?;
+    Ok(ExitStatus::Done)
+}
+
+fn print(args: &HistoryArgs, key: &ObjectKey, entries: &[Entry], session: &Session) -> anyhow::Result<()> {
+    let printer = &session.printer;
+    match args.output.output {
+        RecordFormat::Json => {
+            printer.exact(&document::to_json(&json!({"object": key, "items": entries}))?)?
+        }
+        RecordFormat::Yaml => {
+            printer.exact(&document::to_yaml(&json!({"object": key, "items": entries}))?)?
+        }
+        RecordFormat::Name => {
+            printer.data(
+                &entries.iter().map(|entry| entry.point.id.0.as_str()).collect::<Vec<_>>().join("\n"),
+            )?;
+        }
+        format => {
+            let is_wide = format == RecordFormat::Wide;
+            let mut columns = vec!["ID", "NAME", "AGE", "CHANGE"];
+            columns.extend(is_wide.then_some("CREATED"));
+            let mut table = Table::new(columns);
+            for Entry { point, change } in entries {
+                let mut row = vec![
+                    point.id.short().to_owned(),
+                    point.summary.name.clone(),
+                    age(Timestamp::now(), point.created),
+                    change.word().to_owned(),
+                ];
+                row.extend(is_wide.then(|| point.created.to_string()));
+                table.push(row);
+            }
+            printer.data(&table.render(!args.output.no_headers))?;
+        }
+    }
+    Ok(())
+}
+
+/// The object in every restore point, oldest first.
+fn read(
+    repository: &Repository,
+    named: &NamedObject,
+    namespace: &str,
+) -> anyhow::Result<(ObjectKey, Vec<Entry>)> {
+    let mut points = repository.restore_points()?;
+    points.reverse();
+    let manifests =
+        points.iter().map(|point| repository.manifest(&point.id)).collect::<Result<Vec<_>, _>>()?;
+    let kinds = known_kinds(&manifests);
+    let resource = resolve_one_kind(&named.kind, &kinds)?;
+    let is_namespaced = kinds.iter().any(|kind| kind.resource == resource && kind.scope == Scope::Namespaced);
+    let key = ObjectKey::new(resource, is_namespaced.then_some(namespace), &named.name);
+    let mut states = Vec::with_capacity(points.len());
+    for point in &points {
+        states.push(repository.object(&point.id, &key)?.map(|object| object.body));
+    }
+    let changes = changes(&manifests, &kinds, &key, &states);
+    let entries = points.into_iter().zip(changes).map(|(point, change)| Entry { point, change });
+    Ok((key, entries.collect()))
+}
+
+fn known_kinds(manifests: &[Manifest]) -> Vec<ResourceType> {
+    let mut kinds: Vec<ResourceType> = Vec::new();
+    for entry in manifests.iter().rev().flat_map(|manifest| &manifest.kinds) {
+        if kinds.iter().all(|known| known.resource != entry.kind.resource) {
+            kinds.push(entry.kind.clone());
+        }
+    }
+    kinds
+}
+
+fn changes(
+    manifests: &[Manifest],
+    kinds: &[ResourceType],
+    key: &ObjectKey,
+    states: &[Option<Value>],
+) -> Vec<Change> {
+    // Before its first appearance the object's later labels are the best there is to judge by.
+    let any_body = states.iter().flatten().next().cloned().unwrap_or_default();
+    let mut last: Option<(Value, Value)> = None;
+    let mut changes = Vec::with_capacity(states.len());
+    for (manifest, state) in manifests.iter().zip(states) {
+        let change = match (state, &last) {
+            (Some(body), before) => {
+                let content = normalise(body, Status::Ignore);
+                let change = match before {
+                    None => Change::Created,
+                    Some((_, before)) if *before == content => Change::Unchanged,
+                    Some(_) => Change::Changed,
+                };
+                last = Some((body.clone(), content));
+                change
+            }
+            (None, before) => {
+                let body = before.as_ref().map_or(&any_body, |(body, _)| body);
+                match (covers(manifest, kinds, key, body), before) {
+                    (false, _) => Change::NotCovered,
+                    (true, Some(_)) => {
+                        last = None;
+                        Change::Deleted
+                    }
+                    (true, None) => Change::Absent,
+                }
+            }
+        };
+        changes.push(change);
+    }
+    changes
 }

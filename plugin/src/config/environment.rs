@@ -11,6 +11,13 @@ const CONFIG: &str = "KUBECTL_BACKUP_CONFIG";
 const PASSWORD: &str = "KUBECTL_BACKUP_PASSWORD";
 const PASSWORD_FILE: &str = "KUBECTL_BACKUP_PASSWORD_FILE";
 const PASSWORD_COMMAND: &str = "KUBECTL_BACKUP_PASSWORD_COMMAND";
+/// kubectl's own variable.
+const EXTERNAL_DIFF: &str = "KUBECTL_EXTERNAL_DIFF";
+
+/// The diff program that the user wants `diff` to run, with its arguments.
+pub fn external_diff() -> Option<String> {
+    env::var(EXTERNAL_DIFF).ok().filter(|command| !command.trim().is_empty())
+}
 
 /// What the environment says. A variable that is set to nothing counts as not set.
 #[derive(Clone, Debug, Default)]

@@ -1,0 +1,139 @@
+//! What is printed, or handed to the user's own diff program, of each pair of objects.
+
+use serde_json::Value;
+
+use super::external::External;
+use crate::{
+    cli::{inspect::DiffArgs, output::ColorChoice},
+    commands::session::Session,
+    config::external_diff,
+    model::{
+        object::{ObjectKey, SavedObject},
+        resource::GroupResource,
+    },
+    plan::{
+        difference::{Change, mask_secret},
+        normalise::{Status, normalise},
+    },
+    report::{difference::unified, document, printer::Printer, terminal},
+};
+
+/// Shows pairs as they come.
+pub(super) struct Shown {
+    printer: Printer,
+    status: Status,
+    show_secrets: bool,
+    brief: bool,
+    colour: bool,
+    before: String,
+    after: String,
+    external: Option<External>,
+    differs: bool,
+}
+
+impl Shown {
+    /// `before` and `after` name the sides.
+    pub(super) fn new(
+        args: &DiffArgs,
+        before: String,
+        after: String,
+        session: &Session,
+    ) -> anyhow::Result<Self> {
+        let printer = session.printer.clone();
+        let colour = match args.color {
+            ColorChoice::Always => true,
+            ColorChoice::Never => false,
+            ColorChoice::Auto => terminal::allows_color(printer.stdout_is_terminal()),
+        };
+        let external = match external_diff().filter(|_| !args.brief) {
+            Some(command) => Some(External::new(&command, &before, &after)?),
+            None => None,
+        };
+        let status = if args.with_status { Status::Compare } else { Status::Ignore };
+        Ok(Self {
+            printer,
+            status,
+            show_secrets: args.show_secrets,
+            brief: args.brief,
+            colour,
+            before,
+            after,
+            external,
+            differs: false,
+        })
+    }
+
+    /// Compares the two states of one object.
+    pub(super) fn pair(
+        &mut self,
+        before: Option<SavedObject>,
+        after: Option<SavedObject>,
+    ) -> anyhow::Result<()> {
+        let Some(key) = before.as_ref().or(after.as_ref()).map(|object| object.key.clone()) else {
+            return Ok(());
+        };
+        let mut before = before.map(|object| normalise(&object.body, self.status));
+        let mut after = after.map(|object| normalise(&object.body, self.status));
+        let change = match (&before, &after) {
+            (Some(_), None) => Change::Removed,
+            (None, Some(_)) => Change::Added,
+            _ if before == after => return Ok(()),
+            _ => Change::Changed,
+        };
+        self.differs = true;
+        if self.brief {
+            return self.name(&key, change);
+        }
+        if !self.show_secrets && key.resource == GroupResource::new("secrets", "") {
+            mask_secret(&mut before, &mut after);
+        }
+        let name = file_name(&key, before.as_ref().or(after.as_ref()));
+        let (before, after) = (yaml(before.as_ref())?, yaml(after.as_ref())?);
+        if let Some(external) = &self.external {
+            return external.add(&name, change, &before, &after);
+        }
+        let (from, to) = (format!("{}/{name}", self.before), format!("{}/{name}", self.after));
+        self.printer.data_styled(&unified(&from, &before, &to, &after, self.colour))?;
+        Ok(())
+    }
+
+    fn name(&self, key: &ObjectKey, change: Change) -> anyhow::Result<()> {
+        let word = match change {
+            Change::Added => "added",
+            Change::Removed => "removed",
+            Change::Changed => "changed",
+        };
+        Ok(self.printer.data(&format!("{word:<8} {key}"))?)
+    }
+
+    /// Runs the user's own diff program, if there is one, and says whether anything differs.
+    pub(super) async fn finish(self) -> anyhow::Result<bool> {
+        match self.external {
+            Some(external) if self.differs => external.run().await,
+            _ => Ok(self.differs),
+        }
+    }
+}
+
+fn yaml(object: Option<&Value>) -> anyhow::Result<String> {
+    Ok(match object {
+        Some(object) => document::to_yaml(&document::sorted(object))?,
+        None => String::new(),
+    })
+}
+
+/// `apps.v1.Deployment.shop.web`, as kubectl names its files.
+fn file_name(key: &ObjectKey, object: Option<&Value>) -> String {
+    let text = |field: &str| object.and_then(|object| object[field].as_str()).unwrap_or_default().to_owned();
+    let mut name = format!("{}.{}", text("apiVersion").replace('/', "."), text("kind"));
+    if let Some(namespace) = &key.namespace {
+        name.push('.');
+        name.push_str(namespace);
+    }
+    name.push('.');
+    name.push_str(&key.name);
+    // It becomes a file's name; a repository may hold anything.
+    name.chars()
+        .map(|character| if character == '/' || character.is_control() { '_' } else { character })
+        .collect()
+}

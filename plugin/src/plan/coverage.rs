@@ -1,0 +1,72 @@
+//! What a restore point would hold if it existed: the difference between "deleted" and "never asked for".
+
+use serde_json::Value;
+
+use super::{
+    left_out,
+    select::{LabelSelector, resolve_kind},
+};
+use crate::model::{
+    facts::ObjectFacts,
+    object::ObjectKey,
+    resource::{GroupResource, ResourceType},
+    restore_point::Manifest,
+    selection::ClusterScoped,
+};
+
+/// Whether the restore point of `manifest` would hold the object if it existed at that time.
+///
+/// `kinds` are all kinds known from anywhere: a manifest names only those it holds objects of. When in doubt the
+/// answer is no, since a field selector can only be evaluated by the server.
+pub fn covers(manifest: &Manifest, kinds: &[ResourceType], key: &ObjectKey, body: &Value) -> bool {
+    let selection = &manifest.selection;
+    let in_place = match &key.namespace {
+        Some(namespace) => selection.namespaces.covers(namespace),
+        None => selection.cluster_scoped == ClusterScoped::All,
+    };
+    let named = selection.objects.is_empty()
+        || selection
+            .objects
+            .iter()
+            .any(|object| object.name == key.name && means(&object.kind, kinds, &key.resource));
+    let included = selection.include_kinds.is_empty()
+        || selection.include_kinds.iter().any(|word| means(word, kinds, &key.resource));
+    let excluded = selection.exclude_kinds.iter().any(|word| means(word, kinds, &key.resource));
+    let labelled = selection
+        .label_selector
+        .as_deref()
+        .is_none_or(|selector| LabelSelector::parse(selector).is_ok_and(|selector| selector.matches(body)));
+    in_place
+        && named
+        && included
+        && !excluded
+        && labelled
+        && selection.field_selector.is_none()
+        && !is_missing(manifest, key)
+        && !is_left_out(kinds, key, body)
+}
+
+fn means(word: &str, kinds: &[ResourceType], resource: &GroupResource) -> bool {
+    resolve_kind(word, kinds).is_ok_and(|found| found.contains(resource))
+}
+
+fn is_missing(manifest: &Manifest, key: &ObjectKey) -> bool {
+    let (resource, group) = (key.resource.to_string(), key.resource.group.as_str());
+    manifest.missing.iter().any(|missing| {
+        let is_kind =
+            missing.what == resource || missing.what.split('/').next() == Some(group) && !group.is_empty();
+        let is_place = missing.namespaces.is_empty()
+            || key.namespace.as_ref().is_some_and(|namespace| missing.namespaces.contains(namespace));
+        is_kind && is_place
+    })
+}
+
+fn is_left_out(kinds: &[ResourceType], key: &ObjectKey, body: &Value) -> bool {
+    let by_kind =
+        kinds.iter().find(|kind| kind.resource == key.resource).and_then(left_out::kind_reason).is_some();
+    let by_object = || {
+        ObjectFacts::read(&body.to_string())
+            .is_ok_and(|facts| left_out::object_reason(&key.resource, &facts).is_some())
+    };
+    by_kind || by_object()
+}
