@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 
 use crate::{
     archive::ReadFilter,
-    cluster::{Cluster, ListRequest},
+    cluster::{Cluster, Lanes, ListRequest},
     commands::{point::OpenPoint, session::blocking},
     model::{
         object::{ObjectKey, SavedObject},
@@ -19,6 +19,8 @@ use crate::{
 
 /// Objects of one side that wait for the other.
 const AHEAD: usize = 64;
+/// Bytes of a list that wait to be compared.
+const READ_AHEAD: usize = 8 << 20;
 /// Objects per page of a list.
 const CHUNK: u32 = 500;
 
@@ -131,6 +133,8 @@ fn requests(served: &[ResourceType], before: &OpenPoint, scope: &Scope) -> Vec<L
         requests.extend(namespaces.into_iter().map(|namespace| ListRequest {
             kind: kind.clone(),
             namespace,
+            only_namespaces: None,
+            only_names: None,
             label_selector: None,
             field_selector: None,
             chunk_size: CHUNK,
@@ -160,15 +164,17 @@ async fn list_all(
     sink: &mpsc::Sender<anyhow::Result<SavedObject>>,
 ) -> anyhow::Result<()> {
     for request in requests {
-        let (pages, mut listed) = mpsc::channel(1);
+        let (senders, mut lanes) = Lanes::new(1, READ_AHEAD);
+        let Some(mut pages) = senders.into_iter().next() else { continue };
         let resource = request.kind.resource.clone();
         let list = async {
-            // The channel has to close when the list ends.
-            let pages = pages;
-            cluster.list(&request, &pages).await
+            let listed = cluster.list(&request, &mut pages).await;
+            // The reading end learns from this that the list has ended.
+            drop(pages);
+            listed
         };
         let pass_on = async {
-            while let Some(page) = listed.recv().await {
+            while let Some(page) = lanes.next_page(0).await {
                 for item in page {
                     let body = serde_json::from_slice(&item.json)
                         .with_context(|| format!("could not read an object of `{resource}`"))?;
