@@ -3,8 +3,8 @@
 pub mod age;
 pub mod check;
 pub mod create;
-pub mod doctor;
 pub mod difference;
+pub mod doctor;
 pub mod document;
 pub mod jsonpath;
 pub mod log;
