@@ -50,8 +50,7 @@ fn a_killed_create_leaves_a_sound_repository_and_the_next_one_works() {
 fn fill(world: &World, round: u64) {
     let items: Vec<Value> = (0..OBJECTS)
         .map(|index| {
-            let noise: String =
-                (0..60).map(|part| format!("{:016x}", RandomState::new().hash_one(part))).collect();
+            let noise: String = (0..60).map(|part| RandomState::new().hash_one(part).to_string()).collect();
             json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": format!("crash-{index}")},
                 "data": {"round": round.to_string(), "noise": noise}})
         })

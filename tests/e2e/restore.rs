@@ -48,7 +48,9 @@ fn essential(object: &Value) -> Value {
         annotations.remove("deployment.kubernetes.io/revision");
     }
     if let Some(Value::Array(owners)) = metadata.get_mut("ownerReferences") {
-        owners.iter_mut().for_each(|owner| drop(owner.as_object_mut().unwrap().remove("uid")));
+        for owner in owners {
+            owner.as_object_mut().unwrap().remove("uid");
+        }
     }
     if let Some(Value::Object(spec)) = object.get_mut("spec") {
         spec.remove("clusterIP");

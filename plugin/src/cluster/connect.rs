@@ -185,16 +185,20 @@ mod tests {
     use super::*;
 
     #[rstest]
-    #[case::none("0", Some(None))]
-    #[case::none_with_unit("0s", Some(None))]
-    #[case::bare_seconds("30", Some(Some(30)))]
-    #[case::seconds("30s", Some(Some(30)))]
-    #[case::minutes_and_seconds("1m30s", Some(Some(90)))]
-    #[case::negative("-5s", None)]
-    #[case::nonsense("soon", None)]
-    fn reads_the_request_timeout(#[case] text: &str, #[case] seconds: Option<Option<u64>>) {
-        let expected = seconds.map(|seconds| seconds.map(Duration::from_secs));
-        assert_eq!(request_timeout(text).ok(), expected);
+    #[case::none("0", None)]
+    #[case::none_with_unit("0s", None)]
+    #[case::bare_seconds("30", Some(30))]
+    #[case::seconds("30s", Some(30))]
+    #[case::minutes_and_seconds("1m30s", Some(90))]
+    fn reads_the_request_timeout(#[case] text: &str, #[case] seconds: Option<u64>) {
+        assert_eq!(request_timeout(text).unwrap(), seconds.map(Duration::from_secs));
+    }
+
+    #[rstest]
+    #[case::negative("-5s")]
+    #[case::nonsense("soon")]
+    fn refuses_a_request_timeout_that_is_none(#[case] text: &str) {
+        assert!(request_timeout(text).is_err());
     }
 
     #[rstest]

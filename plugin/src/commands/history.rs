@@ -89,10 +89,10 @@ fn print(args: &HistoryArgs, key: &ObjectKey, entries: &[Entry], session: &Sessi
     let printer = &session.printer;
     match args.output.output {
         RecordFormat::Json => {
-            printer.exact(&document::to_json(&json!({"object": key, "items": entries}))?)?
+            printer.exact(&document::to_json(&json!({"object": key, "items": entries}))?)?;
         }
         RecordFormat::Yaml => {
-            printer.exact(&document::to_yaml(&json!({"object": key, "items": entries}))?)?
+            printer.exact(&document::to_yaml(&json!({"object": key, "items": entries}))?)?;
         }
         RecordFormat::Name => {
             printer.data(

@@ -1,7 +1,7 @@
 //! What a backup leaves out on purpose: objects that mean nothing outside the moment and the cluster they are in.
 //!
 //! `docs/left-out.md` has the same tables for users. A kind or object that the user names explicitly
-//! (`TYPE/NAME`) is never left out by these rules. Pods and ReplicaSets that a controller made are saved, to be
+//! (`TYPE/NAME`) is never left out by these rules. Pods and `ReplicaSets` that a controller made are saved, to be
 //! looked at; whether they are made again is decided by a restore.
 
 use crate::model::{

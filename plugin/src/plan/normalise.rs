@@ -75,7 +75,7 @@ pub fn normalise(object: &Value, status: Status) -> Value {
         ("", "Service") => service(&mut content),
         ("", "PersistentVolumeClaim") => claim(&mut content),
         ("", "PersistentVolume") => {
-            remove_at(&mut content, &["spec", "claimRef"], &["uid", "resourceVersion"])
+            remove_at(&mut content, &["spec", "claimRef"], &["uid", "resourceVersion"]);
         }
         ("", "ServiceAccount") => service_account(&mut content),
         ("", "Secret") => secret(&mut content),
@@ -112,7 +112,9 @@ fn metadata(object: &mut Value) {
     }
     if let Some(Value::Array(owners)) = metadata.get_mut("ownerReferences") {
         // The owner of a restored object has the same name and another uid.
-        owners.iter_mut().for_each(|owner| remove_at(owner, &[], &["uid"]));
+        for owner in owners {
+            remove_at(owner, &[], &["uid"]);
+        }
     }
     for field in ["annotations", "labels", "finalizers", "ownerReferences"] {
         drop_empty(metadata, field);
@@ -137,7 +139,9 @@ fn service(object: &mut Value) {
             .is_some_and(|ports| ports.values().any(|port| port.get("f:nodePort").is_some()))
     });
     if let (false, Some(Value::Array(ports))) = (own_port, field_at_mut(object, &["spec", "ports"])) {
-        ports.iter_mut().for_each(|port| remove_at(port, &[], &["nodePort"]));
+        for port in ports {
+            remove_at(port, &[], &["nodePort"]);
+        }
     }
 }
 

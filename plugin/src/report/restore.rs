@@ -97,9 +97,10 @@ pub fn summary<S: State>(objects: &[RestoredObject<S>]) -> String {
 
 /// One line an object, wide with the wave of reasons, notes and refused fields.
 pub fn table<S: State>(objects: &[RestoredObject<S>], wide: bool) -> String {
-    let mut table = match wide {
-        true => Table::new(["ACTION", "NAMESPACE", "OBJECT", "REASON", "FROM", "NOTES"]),
-        false => Table::new(["ACTION", "NAMESPACE", "OBJECT", "REASON"]),
+    let mut table = if wide {
+        Table::new(["ACTION", "NAMESPACE", "OBJECT", "REASON", "FROM", "NOTES"])
+    } else {
+        Table::new(["ACTION", "NAMESPACE", "OBJECT", "REASON"])
     };
     for object in objects {
         let mut row = vec![

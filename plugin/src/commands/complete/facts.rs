@@ -106,7 +106,7 @@ async fn kinds(origin: &Origin, with_restore_points: bool, session: &Session) ->
                 let kinds = saved_kinds(repository, &find(repository, &word)?)?;
                 let restore_points =
                     if with_restore_points { repository.restore_points()? } else { Vec::new() };
-                Ok(Facts { kinds, restore_points, ..Facts::default() })
+                Ok(Facts { restore_points, kinds, ..Facts::default() })
             })
             .await
         }

@@ -20,11 +20,7 @@ impl Interrupt {
             printer.note("interrupted: stopping without saving; once more stops at once");
             let _ = stop.send(true);
             signal().await;
-            #[expect(
-                clippy::exit,
-                reason = "the user asked twice, and a hung write must not keep the process"
-            )]
-            std::process::exit(1);
+            end_at_once();
         });
         Self { stopped, listener }
     }
@@ -57,4 +53,10 @@ async fn signal() {
     if tokio::signal::ctrl_c().await.is_err() {
         std::future::pending::<()>().await;
     }
+}
+
+/// The user asked twice, and a hung read or write must not keep the process.
+fn end_at_once() -> ! {
+    #[expect(clippy::exit, reason = "nothing is committed yet, so there is nothing to end in order")]
+    std::process::exit(1)
 }

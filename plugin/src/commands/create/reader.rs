@@ -178,12 +178,11 @@ impl Reader {
         outcome: &mut KindOutcome,
     ) {
         for namespace in namespaces {
-            let result = match names {
-                Some(names) => self.read_named(kind, namespace, names, sender).await,
-                None => {
-                    let request = self.request(kind, Some(namespace), names);
-                    self.cluster.list(&request, sender).await.map(|stats| stats.splices)
-                }
+            let result = if let Some(names) = names {
+                self.read_named(kind, namespace, names, sender).await
+            } else {
+                let request = self.request(kind, Some(namespace), names);
+                self.cluster.list(&request, sender).await.map(|stats| stats.splices)
             };
             let is_stopped = matches!(result, Err(ListFailure::Stopped));
             settle(kind, Some(namespace), result, self, outcome);

@@ -18,12 +18,32 @@ use crate::{
     report::{difference::unified, document, printer::Printer, terminal},
 };
 
+/// How much of a difference is shown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Detail {
+    /// The names of the objects.
+    Names,
+    /// Their lines, with the values of Secrets masked.
+    Lines,
+    /// Their lines, Secrets included.
+    LinesWithSecrets,
+}
+
+impl Detail {
+    fn wanted(args: &DiffArgs) -> Self {
+        match (args.brief, args.show_secrets) {
+            (true, _) => Self::Names,
+            (false, false) => Self::Lines,
+            (false, true) => Self::LinesWithSecrets,
+        }
+    }
+}
+
 /// Shows pairs as they come.
 pub(super) struct Shown {
     printer: Printer,
     status: Status,
-    show_secrets: bool,
-    brief: bool,
+    detail: Detail,
     colour: bool,
     before: String,
     after: String,
@@ -53,8 +73,7 @@ impl Shown {
         Ok(Self {
             printer,
             status,
-            show_secrets: args.show_secrets,
-            brief: args.brief,
+            detail: Detail::wanted(args),
             colour,
             before,
             after,
@@ -81,10 +100,10 @@ impl Shown {
             _ => Change::Changed,
         };
         self.differs = true;
-        if self.brief {
+        if self.detail == Detail::Names {
             return self.name(&key, change);
         }
-        if !self.show_secrets && key.resource == GroupResource::new("secrets", "") {
+        if self.detail == Detail::Lines && key.resource == GroupResource::new("secrets", "") {
             mask_secret(&mut before, &mut after);
         }
         let name = file_name(&key, before.as_ref().or(after.as_ref()));

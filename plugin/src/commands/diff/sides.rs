@@ -92,14 +92,9 @@ impl Side {
     }
 
     /// The cluster, as far as the restore point of `before` covers it.
-    pub(super) fn live(
-        cluster: Cluster,
-        served: Vec<ResourceType>,
-        before: &OpenPoint,
-        scope: Scope,
-    ) -> Self {
+    pub(super) fn live(cluster: Cluster, served: &[ResourceType], before: &OpenPoint, scope: Scope) -> Self {
         let (sink, objects) = mpsc::channel(AHEAD);
-        let requests = requests(&served, before, &scope);
+        let requests = requests(served, before, &scope);
         tokio::spawn(async move {
             if let Err(error) = list_all(&cluster, requests, &scope, &sink).await {
                 let _ = sink.send(Err(error)).await;

@@ -48,6 +48,7 @@ fn kinds() -> Kinds {
     Kinds::new(served.iter().cloned().chain([widgets()]), &served)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "reads better with `json!` at the call")]
 fn candidate(resource: &str, name: &str, metadata: Value, map: &NamespaceMap) -> Candidate {
     let resource = GroupResource::from(resource.to_owned());
     let mut body = json!({"metadata": metadata});

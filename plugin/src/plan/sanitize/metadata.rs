@@ -52,7 +52,7 @@ fn is_built_in_finalizer(finalizer: &str) -> bool {
         || domain.ends_with(".k8s.io")
 }
 
-/// The lock of the leader election that used to live on Endpoints and ConfigMaps: a stale lease that would keep
+/// The lock of the leader election that used to live on Endpoints and `ConfigMaps`: a stale lease that would keep
 /// the next leader waiting.
 pub(super) fn drop_leader_election(body: &mut Value) {
     remove_entries(body, &["metadata", "annotations"], |key| {

@@ -142,7 +142,7 @@ fn name<'text>(text: &'text str, query: &mut String) -> &'text str {
 
 fn push_name(name: &str, query: &mut String) {
     // A JSON string is a valid RFC 9535 string literal.
-    query.push_str(&format!("[{}]", Value::from(name)));
+    query.extend(["[", &Value::from(name).to_string(), "]"]);
 }
 
 fn descendant<'text>(text: &'text str, query: &mut String) -> Result<&'text str, TemplateError> {
@@ -257,7 +257,7 @@ fn filter_path<'text>(text: &'text str, translated: &mut String) -> Result<&'tex
             let (inside, after) = bracket(rest)?;
             match inside.strip_prefix('\'').and_then(|inside| inside.strip_suffix('\'')) {
                 Some(quoted_name) => push_name(&quoted_name.replace("\\.", "."), translated),
-                None => translated.push_str(&format!("[{inside}]")),
+                None => translated.extend(["[", inside, "]"]),
             }
             rest = after;
         } else {

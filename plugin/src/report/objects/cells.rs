@@ -95,7 +95,7 @@ pub(super) fn pod_status(pod: &Value) -> String {
             .iter()
             .find_map(|pointer| container.pointer(pointer).and_then(Value::as_str));
         if let Some(reason) = reason {
-            status = reason.to_owned();
+            reason.clone_into(&mut status);
         }
     }
     status

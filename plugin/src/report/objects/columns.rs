@@ -77,6 +77,7 @@ pub(super) fn of(resource: &GroupResource, extra: &[PrinterColumn], width: Width
 type Columns = Vec<(&'static str, Cell)>;
 
 /// Default and additional wide columns, in kubectl's order (pkg/printers/internalversion of Kubernetes).
+#[expect(clippy::too_many_lines, reason = "a table, a few lines a kind")]
 fn known(resource: &str) -> (Columns, Columns) {
     use Cell::{Age, At, Of, Since};
     match resource {
@@ -162,6 +163,7 @@ fn template_columns(with_selector: bool) -> Columns {
 }
 
 /// The kinds that run nothing.
+#[expect(clippy::too_many_lines, reason = "a table, a few lines a kind")]
 fn known_elsewhere(resource: &str) -> (Columns, Columns) {
     use Cell::{Age, At, Of};
     let default = match resource {
@@ -201,7 +203,7 @@ fn known_elsewhere(resource: &str) -> (Columns, Columns) {
         "ingresses.networking.k8s.io" => vec![
             ("CLASS", At("/spec/ingressClassName")),
             ("HOSTS", Of(cells::ingress_hosts)),
-            ("ADDRESS", Of(|object| cells::load_balancer(object))),
+            ("ADDRESS", Of(cells::load_balancer)),
             ("PORTS", Of(cells::ingress_ports)),
             ("AGE", Age),
         ],
