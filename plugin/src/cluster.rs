@@ -12,6 +12,7 @@ mod list;
 mod live;
 mod namespaces;
 mod request;
+mod retry;
 mod wait;
 
 pub use access::Access;

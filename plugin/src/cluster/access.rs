@@ -1,6 +1,6 @@
 //! What the caller may do, as the API server itself says.
 
-use kube::client::Body;
+use bytes::Bytes;
 use serde_json::{Value, json};
 
 use crate::model::resource::ResourceType;
@@ -49,8 +49,8 @@ impl Cluster {
     async fn post_json(&self, path: &str, body: &Value) -> Result<Answer, RequestError> {
         let request = http::Request::post(path)
             .header(http::header::CONTENT_TYPE, "application/json")
-            .body(Body::from(body.to_string().into_bytes()))
+            .body(Bytes::from(body.to_string()))
             .map_err(|error| RequestError::BadRequest(Box::new(error)))?;
-        self.within_timeout(self.send(request)).await
+        self.send(&request).await
     }
 }

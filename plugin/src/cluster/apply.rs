@@ -8,8 +8,6 @@
 
 use bytes::Bytes;
 use http::Method;
-use http_body_util::BodyExt;
-use kube::client::Body;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -18,6 +16,7 @@ use crate::model::{object::ObjectKey, resource::ResourceType, restoration::Field
 use super::{
     Cluster, RequestError,
     live::{encoded, object_path},
+    request::Answer,
 };
 
 /// Who owns the fields that a restore sets.
@@ -128,22 +127,17 @@ impl Cluster {
             .uri(path)
             .header(http::header::CONTENT_TYPE, content_type)
             .header(http::header::ACCEPT, "application/json")
-            .body(Body::from(bytes))
+            .body(Bytes::from(bytes))
             .map_err(|error| RequestError::BadRequest(Box::new(error)))?;
-        let answer = self.within_timeout(async {
-            let (parts, body) = self.client().send(request).await?.into_parts();
-            let bytes = body.collect().await.map_err(RequestError::from)?.to_bytes();
-            Ok((parts, bytes))
-        });
-        let (parts, bytes) = answer.await?;
-        if !parts.status.is_success() {
-            return Err(refusal(parts.status.as_u16(), &bytes));
+        let answer = self.send_raw(&request).await?;
+        if !answer.status.is_success() {
+            return Err(refusal(&answer));
         }
-        let Identity { metadata } = serde_json::from_slice(&bytes).map_err(RequestError::BadAnswer)?;
+        let Identity { metadata } = serde_json::from_slice(&answer.body).map_err(RequestError::BadAnswer)?;
         Ok(Written {
             uid: metadata.uid,
             resource_version: metadata.resource_version,
-            warnings: warnings(&parts.headers),
+            warnings: warnings(&answer.headers),
         })
     }
 }
@@ -154,9 +148,9 @@ fn parameters(mode: WriteMode) -> String {
     format!("fieldManager={FIELD_MANAGER}&fieldValidation=Warn{dry_run}")
 }
 
-fn refusal(code: u16, body: &Bytes) -> WriteError {
-    let source = RequestError::from_status(code, body);
-    let causes = serde_json::from_slice::<kube::core::Status>(body)
+fn refusal(answer: &Answer) -> WriteError {
+    let source = RequestError::from_answer(answer);
+    let causes = serde_json::from_slice::<kube::core::Status>(&answer.body)
         .ok()
         .and_then(|status| status.details)
         .map(|details| details.causes)
@@ -195,7 +189,8 @@ mod tests {
             br#"{"kind":"Status","code":422,"reason":"Invalid","message":"Secret \"s\" is invalid","details":{
                 "causes":[{"reason":"FieldValueForbidden","message":"field is immutable","field":"data"}]}}"#,
         );
-        let error = refusal(422, &body);
+        let status = http::StatusCode::UNPROCESSABLE_ENTITY;
+        let error = refusal(&Answer { status, headers: http::HeaderMap::new(), body });
         assert_eq!(error.reason(), "Invalid");
         assert_eq!(
             error.fields,

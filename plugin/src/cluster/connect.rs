@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::cli::connection::ConnectionArgs;
 
-use super::{ClusterError, kubeconfig, request::RequestError};
+use super::{ClusterError, kubeconfig, request::RequestError, retry::Patience};
 
 /// The context's name when the pod's own service account is used.
 const IN_CLUSTER: &str = "in-cluster";
@@ -28,6 +28,7 @@ pub struct Cluster {
     server: String,
     default_namespace: String,
     request_timeout: Option<Duration>,
+    patience: Patience,
 }
 
 impl std::fmt::Debug for Cluster {
@@ -71,13 +72,14 @@ impl Cluster {
         }
         config.read_timeout = Some(IDLE_LIMIT);
         config.reset_reader_on_write = true;
+        config.default_retry = false;
         // Compressing for the loopback interface costs both sides time and saves nobody anything.
         config.disable_compression |= is_loopback(&config.cluster_url);
         let server = config.cluster_url.to_string().trim_end_matches('/').to_owned();
         let default_namespace = config.default_namespace.clone();
         let client = Client::try_from(config)
             .map_err(|source| ClusterError::Client { context: context.clone(), source: Box::new(source) })?;
-        Ok(Self { client, context, server, default_namespace, request_timeout })
+        Ok(Self { client, context, server, default_namespace, request_timeout, patience: Patience::USUAL })
     }
 
     /// The kubeconfig context in use, or `in-cluster`.
@@ -103,6 +105,17 @@ impl Cluster {
     /// `--request-timeout`; None waits for ever.
     pub(super) fn request_timeout(&self) -> Option<Duration> {
         self.request_timeout
+    }
+
+    /// How long a busy server is asked again.
+    pub(super) fn patience(&self) -> Patience {
+        self.patience
+    }
+
+    /// The same cluster, asked with other patience.
+    #[cfg(test)]
+    pub(super) fn with_patience(self, patience: Patience) -> Self {
+        Self { patience, ..self }
     }
 
     /// What identifies the cluster: the uid of its `kube-system` namespace; empty if the caller may not read it.

@@ -8,11 +8,11 @@ mod page;
 #[cfg(test)]
 mod scripted;
 
-use std::{cmp::Ordering, collections::BTreeSet, sync::Arc, time::Duration};
+use std::{cmp::Ordering, collections::BTreeSet, sync::Arc};
 
 use crate::model::resource::ResourceType;
 
-use super::{Cluster, RequestError};
+use super::{Cluster, RequestError, retry::Patience};
 pub use lane::{Lanes, PageSender};
 pub use page::ListItem;
 use page::{Page, compare_keys, key};
@@ -23,12 +23,6 @@ const PAGE_BYTES: usize = 1 << 20;
 
 /// Objects on the first page, before the size of a kind's objects is known.
 const FIRST_PAGE: u32 = 100;
-
-/// Tries of one page, beyond the client's own for 429, 503 and 504.
-const TRIES: u32 = 4;
-
-/// Pause after the first failed try; doubles with each.
-const FIRST_PAUSE: Duration = Duration::from_millis(250);
 
 /// How often a list may lose its token before it counts as failed.
 const MAX_SPLICES: u32 = 20;
@@ -50,6 +44,8 @@ pub struct ListRequest {
     pub field_selector: Option<String>,
     /// At most this many objects a page.
     pub chunk_size: u32,
+    /// Whether a server that fails is asked again for a while.
+    pub is_patient: bool,
 }
 
 impl ListRequest {
@@ -133,25 +129,26 @@ impl Cluster {
     }
 
     async fn page(&self, request: &ListRequest, cursor: &mut Cursor) -> Result<Page, RequestError> {
-        let mut pause = FIRST_PAUSE;
-        for _ in 1..TRIES {
-            match self.try_page(request, cursor).await {
-                Err(error) if error.is_passing() && !matches!(error.code(), Some(429 | 503)) => {
-                    tracing::info!(kind = %request.kind.resource, error = %error.one_line(), "listing again");
-                    // A page that took too long may be had in smaller pieces.
-                    cursor.limit = (cursor.limit / 2).max(1);
-                    tokio::time::sleep(pause).await;
-                    pause *= 2;
-                }
+        let patience = if request.is_patient { self.patience() } else { Patience::NONE };
+        let mut retries = patience.begin();
+        loop {
+            let error = match self.try_page(request, cursor).await {
+                Err(error) if error.is_passing() => error,
                 other => return other,
+            };
+            if !retries.pause(&error).await {
+                return Err(error);
+            }
+            if !matches!(error.code(), Some(429 | 503)) {
+                // A page that takes too long, or breaks on its way, may be had in smaller pieces.
+                cursor.limit = (cursor.limit / 2).max(1);
             }
         }
-        self.try_page(request, cursor).await
     }
 
     async fn try_page(&self, request: &ListRequest, cursor: &Cursor) -> Result<Page, RequestError> {
         let path = list_path(request, cursor.limit, cursor.token.as_deref());
-        let answer = self.get(&path, &[]).await?;
+        let answer = self.get_once(&path).await?;
         Page::read(&request.kind, &answer.body).map_err(RequestError::BadAnswer)
     }
 }
@@ -343,6 +340,7 @@ mod tests {
             label_selector: Some("app in (a,b)".to_owned()),
             field_selector: None,
             chunk_size: 500,
+            is_patient: true,
         };
         assert_eq!(
             list_path(&request, 100, Some("a=b&c")),

@@ -27,6 +27,8 @@ pub enum RequestError {
         message: String,
         /// A token to go on with, in answers to an expired one.
         continue_token: Option<String>,
+        /// How long the server asks to wait before the next try.
+        retry_after: Option<Duration>,
     },
     /// No complete answer within `--request-timeout`.
     #[error("no answer within {} s", .0.as_secs_f32())]
@@ -64,7 +66,21 @@ impl RequestError {
         self.code() == Some(404)
     }
 
-    /// Whether the same request may well succeed in a moment, beyond what the client retries by itself.
+    /// How long the server asks to wait.
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Refused { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+
+    /// Whether the server sent the request away unread or unanswered: trying again is right for writes too.
+    pub(super) fn is_busy(&self) -> bool {
+        matches!(self.code(), Some(429 | 503 | 504))
+    }
+
+    /// Whether the same request may well succeed in a moment. After a connection that broke, a write may have
+    /// happened; this is for reads.
     pub fn is_passing(&self) -> bool {
         match self {
             Self::Connection(_) | Self::TimedOut(_) => true,
@@ -102,13 +118,21 @@ impl RequestError {
         Some(hint.to_owned())
     }
 
-    pub(super) fn from_status(code: u16, body: &[u8]) -> Self {
+    pub(super) fn from_answer(answer: &Answer) -> Self {
+        let retry_after = answer.headers.get(http::header::RETRY_AFTER).and_then(|it| it.to_str().ok());
+        // The header may also be a date, which API servers never send.
+        let retry_after = retry_after.and_then(|it| it.trim().parse().ok()).map(Duration::from_secs);
+        Self::from_status(answer.status.as_u16(), retry_after, &answer.body)
+    }
+
+    fn from_status(code: u16, retry_after: Option<Duration>, body: &[u8]) -> Self {
         match serde_json::from_slice::<kube::core::Status>(body) {
             Ok(status) if !status.message.is_empty() || !status.reason.is_empty() => Self::Refused {
                 code,
                 reason: status.reason,
                 message: shortened(&status.message),
                 continue_token: status.metadata.and_then(|meta| meta.continue_).filter(|it| !it.is_empty()),
+                retry_after,
             },
             // A proxy or the priority-and-fairness filter answers in plain text.
             _ => Self::Refused {
@@ -116,6 +140,7 @@ impl RequestError {
                 reason: String::new(),
                 message: shortened(String::from_utf8_lossy(body).trim()),
                 continue_token: None,
+                retry_after,
             },
         }
     }
@@ -129,6 +154,7 @@ impl From<kube::Error> for RequestError {
                 reason: status.reason,
                 message: shortened(&status.message),
                 continue_token: status.metadata.and_then(|meta| meta.continue_),
+                retry_after: None,
             },
             kube::Error::Auth(source) => Self::Credentials(Box::new(source)),
             kube::Error::SerdeError(source) => Self::BadAnswer(source),
@@ -150,14 +176,13 @@ fn shortened(message: &str) -> String {
 /// The whole of an answer.
 #[derive(Debug)]
 pub(super) struct Answer {
+    pub(super) status: http::StatusCode,
     pub(super) headers: http::HeaderMap,
     pub(super) body: Bytes,
 }
 
 impl Cluster {
-    /// `GET path`, with the headers given, within the request timeout.
-    ///
-    /// The client retries 429, 503 and 504 by itself, as long as the server's Retry-After says.
+    /// `GET path`, with the headers given; a busy server is asked again for a while.
     pub(super) async fn get(
         &self,
         path: &str,
@@ -168,23 +193,51 @@ impl Cluster {
             request = request.header(name, *value);
         }
         let request =
-            request.body(Body::empty()).map_err(|error| RequestError::BadRequest(Box::new(error)))?;
-        self.within_timeout(self.send(request)).await
+            request.body(Bytes::new()).map_err(|error| RequestError::BadRequest(Box::new(error)))?;
+        self.send(&request).await
     }
 
-    /// Sends a request and reads the whole answer; an error status is an error.
-    pub(super) async fn send(&self, request: http::Request<Body>) -> Result<Answer, RequestError> {
-        let response = self.client().send(request).await?;
-        let (parts, body) = response.into_parts();
-        let body = body.collect().await.map_err(RequestError::from)?.to_bytes();
-        if parts.status.is_success() {
-            return Ok(Answer { headers: parts.headers, body });
+    /// `GET path`, once.
+    pub(super) async fn get_once(&self, path: &str) -> Result<Answer, RequestError> {
+        let request = http::Request::get(path)
+            .body(Bytes::new())
+            .map_err(|error| RequestError::BadRequest(Box::new(error)))?;
+        accepted(self.exchange(&request).await?)
+    }
+
+    /// Sends a request, again while the server is busy and patience lasts; an error status is an error.
+    pub(super) async fn send(&self, request: &http::Request<Bytes>) -> Result<Answer, RequestError> {
+        accepted(self.send_raw(request).await?)
+    }
+
+    /// As [`Cluster::send`]; an error status is an answer too.
+    pub(super) async fn send_raw(&self, request: &http::Request<Bytes>) -> Result<Answer, RequestError> {
+        let mut retries = self.patience().begin();
+        loop {
+            let answer = self.exchange(request).await?;
+            if answer.status.is_success() {
+                return Ok(answer);
+            }
+            let error = RequestError::from_answer(&answer);
+            if !error.is_busy() || !retries.pause(&error).await {
+                return Ok(answer);
+            }
         }
-        Err(RequestError::from_status(parts.status.as_u16(), &body))
+    }
+
+    /// One request and its whole answer, within the request timeout.
+    async fn exchange(&self, request: &http::Request<Bytes>) -> Result<Answer, RequestError> {
+        let request = request.clone().map(Body::from);
+        self.within_timeout(async {
+            let (parts, body) = self.client().send(request).await?.into_parts();
+            let body = body.collect().await.map_err(RequestError::from)?.to_bytes();
+            Ok(Answer { status: parts.status, headers: parts.headers, body })
+        })
+        .await
     }
 
     /// Ends `work` when `--request-timeout` has passed.
-    pub(super) async fn within_timeout<T>(
+    async fn within_timeout<T>(
         &self,
         work: impl Future<Output = Result<T, RequestError>>,
     ) -> Result<T, RequestError> {
@@ -206,6 +259,11 @@ impl Cluster {
     }
 }
 
+/// An answer that is no error.
+fn accepted(answer: Answer) -> Result<Answer, RequestError> {
+    if answer.status.is_success() { Ok(answer) } else { Err(RequestError::from_answer(&answer)) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -213,17 +271,29 @@ mod tests {
     #[test]
     fn a_status_is_told_in_the_servers_words() {
         let body = br#"{"kind":"Status","code":410,"reason":"Expired","message":"too old","metadata":{"continue":"abc"}}"#;
-        let error = RequestError::from_status(410, body);
+        let error = RequestError::from_status(410, None, body);
         assert_eq!(error.to_string(), "too old (HTTP 410)");
         let RequestError::Refused { continue_token, .. } = error else { unreachable!() };
         assert_eq!(continue_token.as_deref(), Some("abc"));
     }
 
     #[test]
+    fn a_wish_to_wait_is_read_from_the_header() {
+        let mut headers = http::HeaderMap::new();
+        headers.insert(http::header::RETRY_AFTER, "7".parse().unwrap());
+        let answer = Answer { status: http::StatusCode::SERVICE_UNAVAILABLE, headers, body: Bytes::new() };
+        let error = RequestError::from_answer(&answer);
+        assert_eq!((error.is_busy(), error.retry_after()), (true, Some(Duration::from_secs(7))));
+    }
+
+    #[test]
     fn plain_text_is_kept_and_bounded() {
-        let error = RequestError::from_status(429, "x".repeat(10_000).as_bytes());
+        let error = RequestError::from_status(429, None, "x".repeat(10_000).as_bytes());
         assert!(error.is_passing());
         assert_eq!(error.to_string().chars().count(), MAX_MESSAGE + "… (HTTP 429)".chars().count());
-        assert_eq!(RequestError::from_status(502, b"").to_string(), "the server gave no reason (HTTP 502)");
+        assert_eq!(
+            RequestError::from_status(502, None, b"").to_string(),
+            "the server gave no reason (HTTP 502)"
+        );
     }
 }

@@ -5,13 +5,14 @@ use std::{
     net::TcpListener,
     sync::{Arc, Mutex},
     thread,
+    time::Duration,
 };
 
 use serde_json::{Value, json};
 
 use crate::{
     cli::connection::ConnectionArgs,
-    cluster::{Cluster, Lanes, ListFailure, ListRequest},
+    cluster::{Cluster, Lanes, ListFailure, ListRequest, retry::Patience},
     model::resource::{GroupResource, ResourceType, Scope},
 };
 
@@ -42,8 +43,14 @@ fn serve(answers: Vec<Answer>) -> (String, Arc<Mutex<Vec<String>>>) {
     (url, requests)
 }
 
-/// The names that a list gave, and how it ended.
-async fn listed(answers: Vec<Answer>) -> (Vec<String>, Result<u32, ListFailure>, Vec<String>) {
+/// The names that a list gave, how it ended, and what was asked for it.
+type Listed = (Vec<String>, Result<u32, ListFailure>, Vec<String>);
+
+async fn listed(answers: Vec<Answer>) -> Listed {
+    listed_with(Patience::USUAL, answers).await
+}
+
+async fn listed_with(patience: Patience, answers: Vec<Answer>) -> Listed {
     let (url, requests) = serve(answers);
     let folder = tempfile::tempdir().unwrap();
     let kubeconfig = folder.path().join("config");
@@ -54,7 +61,7 @@ async fn listed(answers: Vec<Answer>) -> (Vec<String>, Result<u32, ListFailure>,
         request_timeout: "0".to_owned(),
         ..ConnectionArgs::default()
     };
-    let cluster = Cluster::connect(&args).await.unwrap();
+    let cluster = Cluster::connect(&args).await.unwrap().with_patience(patience);
     let kind = ResourceType {
         resource: GroupResource::new("configmaps", ""),
         version: "v1".to_owned(),
@@ -74,6 +81,7 @@ async fn listed(answers: Vec<Answer>) -> (Vec<String>, Result<u32, ListFailure>,
         label_selector: None,
         field_selector: None,
         chunk_size: 500,
+        is_patient: true,
     };
     let (senders, mut lanes) = Lanes::new(1, 1 << 20);
     let mut sender = senders.into_iter().next().unwrap();
@@ -101,6 +109,29 @@ async fn a_busy_server_is_asked_again_when_it_says() {
     ])
     .await;
     assert_eq!((names, ended.unwrap(), requests.len()), (vec!["a".to_owned()], 0, 2));
+}
+
+#[tokio::test]
+async fn a_server_that_stays_busy_is_given_up() {
+    let patience = Patience {
+        limit: Duration::from_millis(40),
+        first_pause: Duration::from_millis(1),
+        longest_pause: Duration::from_millis(20),
+    };
+    // More answers than pauses fit into the limit: 1, 2, 4, 8, 16 ms.
+    let answers = vec![("503 Service Unavailable", "", json!("apiserver not ready")); 20];
+    let (names, ended, requests) = listed_with(patience, answers).await;
+    assert!(names.is_empty());
+    assert!(matches!(ended, Err(ListFailure::Request(error)) if error.code() == Some(503)));
+    assert!((2..=6).contains(&requests.len()), "{requests:?}");
+}
+
+#[tokio::test]
+async fn a_server_that_asks_for_an_hour_is_given_up_at_once() {
+    let (_, ended, requests) =
+        listed(vec![("503 Service Unavailable", "retry-after: 3600\r\n", json!("maintenance"))]).await;
+    assert!(matches!(ended, Err(ListFailure::Request(error)) if error.code() == Some(503)));
+    assert_eq!(requests.len(), 1);
 }
 
 #[tokio::test]

@@ -199,6 +199,7 @@ async fn live_names(cluster: &Cluster, kind: &ResourceType, namespace: Option<&s
         label_selector: None,
         field_selector: None,
         chunk_size: 500,
+        is_patient: false,
     };
     let (senders, mut lanes) = Lanes::new(1, READ_AHEAD);
     let Some(mut sender) = senders.into_iter().next() else { return Vec::new() };

@@ -128,15 +128,19 @@ impl Reader {
         names: &BTreeSet<String>,
     ) -> (Vec<ListItem>, Option<(usize, RequestError)>) {
         let answers = stream::iter(names).map(|name| self.cluster.read_one(kind, None, name));
-        let mut answers = answers.buffered(self.parallel);
+        let mut answers = answers.buffered(self.parallel).enumerate();
         let mut items = Vec::new();
         let mut failed: Option<(usize, RequestError)> = None;
-        while let Some(answer) = answers.next().await {
+        while let Some((index, answer)) = answers.next().await {
             match answer {
                 Ok(item) => items.extend(item),
                 Err(error) => {
-                    let count = failed.as_ref().map_or(0, |(count, _)| *count);
-                    failed = Some((count + 1, error));
+                    let before = failed.map_or(0, |(count, _)| count);
+                    if error.is_passing() {
+                        // Waited for in vain once: the rest is missing with it.
+                        return (items, Some((before + names.len() - index, error)));
+                    }
+                    failed = Some((before + 1, error));
                 }
             }
         }
@@ -177,13 +181,16 @@ impl Reader {
         sender: &mut PageSender,
         outcome: &mut KindOutcome,
     ) {
+        let mut is_patient = true;
         for namespace in namespaces {
             let result = if let Some(names) = names {
                 self.read_named(kind, namespace, names, sender).await
             } else {
-                let request = self.request(kind, Some(namespace), names);
+                let request = ListRequest { is_patient, ..self.request(kind, Some(namespace), names) };
                 self.cluster.list(&request, sender).await.map(|stats| stats.splices)
             };
+            // Waited for in one namespace in vain, a kind is asked for once in each of the others.
+            is_patient &= !matches!(&result, Err(ListFailure::Request(error)) if error.is_passing());
             let is_stopped = matches!(result, Err(ListFailure::Stopped));
             settle(kind, Some(namespace), result, self, outcome);
             if is_stopped {
@@ -222,6 +229,7 @@ impl Reader {
             label_selector: self.label_selector.clone(),
             field_selector: self.field_selector.clone(),
             chunk_size: self.chunk_size,
+            is_patient: true,
         }
     }
 

@@ -133,6 +133,7 @@ fn requests(served: &[ResourceType], before: &OpenPoint, scope: &Scope) -> Vec<L
             label_selector: None,
             field_selector: None,
             chunk_size: CHUNK,
+            is_patient: true,
         }));
     }
     requests
