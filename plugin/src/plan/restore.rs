@@ -96,6 +96,8 @@ pub struct RestorePlan {
     pub objects: Vec<PlannedObject>,
     /// What cleaning needs to know.
     pub sanitize: SanitizeContext,
+    /// Namespaces that the restore makes, by their name in the cluster.
+    pub made_namespaces: BTreeSet<String>,
 }
 
 /// Two saved objects that would become one.
@@ -135,7 +137,8 @@ impl RestorePlan {
             });
         }
         let sanitize = SanitizeContext { kept_volumes: kept_volumes(&objects, facts) };
-        Self { objects, sanitize }
+        let made_namespaces = made_namespaces(&objects);
+        Self { objects, sanitize, made_namespaces }
     }
 
     /// How many objects each action has.
@@ -272,6 +275,15 @@ fn decision(
         return Decision::plain(Action::Unchanged);
     }
     decide(&state, policy)
+}
+
+fn made_namespaces(objects: &[PlannedObject]) -> BTreeSet<String> {
+    let namespaces = GroupResource::new("namespaces", "");
+    objects
+        .iter()
+        .filter(|it| it.decision.action == Action::Create && it.candidate.key.resource == namespaces)
+        .map(|it| it.candidate.target().name.clone())
+        .collect()
 }
 
 /// A volume is there for its claim if this restore makes it, or if the live one names that very claim.

@@ -48,7 +48,10 @@ impl Api {
     /// With the current context of the kubeconfig at `path`.
     pub(crate) async fn connect(path: &std::path::Path) -> anyhow::Result<Self> {
         let kubeconfig = Kubeconfig::read_from(path)?;
-        let config = kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
+        let mut config =
+            kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
+        // As the plugin does on the loopback interface; a floor that has the server compress would be too high.
+        config.disable_compression = true;
         Ok(Self { client: Client::try_from(config)? })
     }
 

@@ -37,6 +37,9 @@ struct Options {
     /// How often each backup is measured; medians are shown
     #[arg(long, default_value_t = 3)]
     rounds: usize,
+    /// Run the bare create loop at every size, not only at the first
+    #[arg(long)]
+    all_floors: bool,
     /// The plugin to measure [default: the one beside this program]
     #[arg(long, global = true, value_name = "FILE")]
     binary: Option<PathBuf>,
@@ -88,7 +91,9 @@ async fn measure_all(options: &Options, binary: &Path) -> anyhow::Result<()> {
         let workload = Workload { objects: *objects, namespaces: options.namespaces };
         let site = Site::start(binary, &objects.to_string()).await?;
         version = site.api.version().await?;
-        all.push(measure::measure(&site.api, &site.plugin, workload, options.rounds, &say).await?);
+        let with_floor = all.is_empty() || options.all_floors;
+        let figures = measure::measure(&site.api, &site.plugin, workload, options.rounds, with_floor, &say);
+        all.push(figures.await?);
         // In the middle of a long run, what is known so far.
         println!("{}", performance::table(&all));
     }

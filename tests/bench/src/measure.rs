@@ -34,8 +34,8 @@ pub(crate) struct Figures {
     pub(crate) list: Duration,
     /// `get` of one object as a new process.
     pub(crate) get: Duration,
-    /// The bare create loop, objects a second.
-    pub(crate) create_floor_rate: f64,
+    /// The bare create loop, objects a second; None if it was not measured.
+    pub(crate) create_floor_rate: Option<f64>,
     /// `restore` into empty namespaces.
     pub(crate) restore: Summary,
     /// `restore`, objects a second.
@@ -64,11 +64,14 @@ impl Summary {
 }
 
 /// Measures `workload` on an API server that holds nothing else. `say` gets a line as each step ends.
+///
+/// `with_floor` measures the bare create loop too, which takes as long as all the rest.
 pub(crate) async fn measure(
     api: &Api,
     plugin: &Plugin,
     workload: Workload,
     rounds: usize,
+    with_floor: bool,
     say: &dyn Fn(&str),
 ) -> anyhow::Result<Figures> {
     api.prepare(workload, SOURCE).await?;
@@ -102,7 +105,15 @@ pub(crate) async fn measure(
     let get = latency(plugin, &["get", "latest", plural, &object.name, "-n", namespace, "-o", "yaml"])?;
     say(&format!("list {} ms, get {} ms", list.as_millis(), get.as_millis()));
 
-    let (create_floor_rate, restore, restore_rate) = restore(api, plugin, workload, say).await?;
+    let before = if with_floor { Some(create_floor(api, workload, "a", say).await?) } else { None };
+    let restore = Summary::of(&[restore(api, plugin, workload).await?]);
+    let restore_rate = rate(workload, restore.time);
+    say(&format!("restore: {restore_rate:.0} objects a second"));
+    // Once more behind it: so both meet a server of the same age.
+    let create_floor_rate = match before {
+        Some(before) => Some(f64::midpoint(before, create_floor(api, workload, "b", say).await?)),
+        None => None,
+    };
     Ok(Figures {
         workload,
         json_bytes: listings[0].bytes,
@@ -126,25 +137,27 @@ async fn change_one_percent(api: &Api, workload: Workload, round: usize) -> anyh
     Ok(())
 }
 
-/// The bare create loop before and after the restore, so that both meet a server of the same age; their mean.
-async fn restore(
+/// The bare create loop, in namespaces of its own that `suffix` names; objects a second.
+async fn create_floor(
     api: &Api,
-    plugin: &Plugin,
     workload: Workload,
+    suffix: &str,
     say: &dyn Fn(&str),
-) -> anyhow::Result<(f64, Summary, f64)> {
-    let mut floors = Vec::new();
-    let floor_before = format!("{FLOOR}-a");
-    api.prepare(workload, &floor_before).await?;
-    floors.push(api.create_all(workload, &floor_before).await?);
-    say(&format!("bare create loop: {:.0} objects a second", rate(workload, floors[0])));
+) -> anyhow::Result<f64> {
+    let prefix = format!("{FLOOR}-{suffix}");
+    api.prepare(workload, &prefix).await?;
+    let rate = rate(workload, api.create_all(workload, &prefix).await?);
+    say(&format!("bare create loop: {rate:.0} objects a second"));
+    Ok(rate)
+}
 
-    // The namespaces exist and are empty, as the floor's were.
+/// Restores everything into namespaces that exist and are empty, as those of the floor.
+async fn restore(api: &Api, plugin: &Plugin, workload: Workload) -> anyhow::Result<Measured> {
     api.prepare(workload, COPY).await?;
     let sources = workload.namespace_names(SOURCE);
     let mapping: Vec<String> =
         sources.iter().zip(workload.namespace_names(COPY)).map(|(from, to)| format!("{from}={to}")).collect();
-    let arguments = [
+    plugin.run(&[
         "restore",
         "latest",
         "-n",
@@ -153,18 +166,7 @@ async fn restore(
         &mapping.join(","),
         "--yes",
         "--quiet",
-    ];
-    let run = plugin.run(&arguments)?;
-    say(&format!("restore: {:.0} objects a second", rate(workload, run.time)));
-
-    let floor_after = format!("{FLOOR}-b");
-    api.prepare(workload, &floor_after).await?;
-    floors.push(api.create_all(workload, &floor_after).await?);
-    say(&format!("bare create loop: {:.0} objects a second", rate(workload, floors[1])));
-
-    let floor = floors.iter().map(|time| rate(workload, *time)).sum::<f64>() / 2.0;
-    let restored = rate(workload, run.time);
-    Ok((floor, Summary::of(&[run]), restored))
+    ])
 }
 
 /// The median of twenty new processes.

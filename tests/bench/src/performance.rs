@@ -83,14 +83,24 @@ fn rows(figures: &Figures, smallest: &Figures) -> Vec<[String; 5]> {
             second.time.as_secs_f64() / first.time.as_secs_f64(),
             "< 1",
         ),
-        row(
+    ];
+    let restored = format!("{:.0} objects/s", figures.restore_rate);
+    rows.push(match figures.create_floor_rate {
+        Some(floor) => row(
             "`restore` into empty namespaces / bare create loop",
-            format!("{:.0} objects/s", figures.restore_rate),
-            format!("{:.0} objects/s", figures.create_floor_rate),
-            figures.restore_rate / figures.create_floor_rate,
+            restored,
+            format!("{floor:.0} objects/s"),
+            figures.restore_rate / floor,
             "≥ 0.6",
         ),
-    ];
+        None => [
+            "`restore` into empty namespaces".to_owned(),
+            restored,
+            String::new(),
+            String::new(),
+            String::new(),
+        ],
+    });
     rows.push(memory(
         "peak memory of `create`",
         &[first, second],

@@ -137,17 +137,10 @@ impl Writer {
             return Some("not checked: its definition is not there yet".to_owned());
         }
         let namespace = key.namespace.as_deref()?;
-        self.makes_namespace(namespace)
+        self.plan
+            .made_namespaces
+            .contains(namespace)
             .then(|| format!("not checked: namespace `{namespace}` is not there yet"))
-    }
-
-    fn makes_namespace(&self, namespace: &str) -> bool {
-        self.plan.objects.iter().any(|object| {
-            let target = object.candidate.target();
-            object.decision.action == Action::Create
-                && target.resource.plural == "namespaces"
-                && target.name == namespace
-        })
     }
 
     /// Maps, cleans and links; returns what a user should know.
@@ -243,7 +236,10 @@ impl Writer {
         // A new namespace is given its default service account by the cluster; there is nothing of anyone's in it.
         let made_with_namespace = key.resource.plural == "serviceaccounts"
             && key.name == "default"
-            && key.namespace.as_deref().is_some_and(|namespace| self.makes_namespace(namespace));
+            && key
+                .namespace
+                .as_deref()
+                .is_some_and(|namespace| self.plan.made_namespaces.contains(namespace));
         if made_with_namespace {
             let applied = self.apply(kind, key, body.clone()).await;
             let created = applied.outcome == Outcome::Patched;
