@@ -24,7 +24,7 @@ fn a_killed_create_leaves_a_sound_repository_and_the_next_one_works() {
     let started = Instant::now();
     world.kubectl_backup(&["create"]).success();
     let whole_run = started.elapsed();
-    let mut points = restore_points(&world);
+    let mut points = world.restore_points();
     let mut killed = 0;
     for round in 1..=ROUNDS {
         fill(&world, round);
@@ -34,14 +34,14 @@ fn a_killed_create_leaves_a_sound_repository_and_the_next_one_works() {
             killed += 1;
         }
         world.kubectl_backup(&["check", "--read-data"]).success();
-        let now = restore_points(&world);
+        let now = world.restore_points();
         assert!(now == points || now == points + 1, "round {round}: {points} restore points, then {now}");
         points = now;
     }
     assert!(killed > 0, "no run was slow enough to be killed: the test proves nothing");
     world.kubectl_backup(&["create"]).success();
     world.kubectl_backup(&["check", "--read-data"]).success();
-    assert_eq!(restore_points(&world), points + 1);
+    assert_eq!(world.restore_points(), points + 1);
     let saved = world.kubectl_backup(&["get", "latest", "cm/crash-299", "-o", "json"]).success().json();
     assert_eq!(saved["data"]["round"], json!(ROUNDS.to_string()));
 }
@@ -67,8 +67,4 @@ fn killed_after(world: &World, moment: Duration) -> bool {
     let status = child.wait().unwrap();
     assert!(status.success() || status.code().is_none(), "create ended by itself with {status}");
     status.code().is_none()
-}
-
-fn restore_points(world: &World) -> usize {
-    world.kubectl_backup(&["list", "-o", "name"]).success().stdout.lines().count()
 }

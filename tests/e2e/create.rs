@@ -1,12 +1,14 @@
 //! `create` against a real API server: what is saved, what is missed, and that nothing is saved by halves.
 
-use std::{fs, process::Stdio, thread, time::Duration};
+mod custom;
+mod selection;
+mod stopped;
 
 use serde_json::{Value, json};
 
 use crate::world::World;
 
-/// The kinds that a report names as missing.
+/// What a report says is missing.
 fn missing(report: &Value) -> Vec<&str> {
     report["missing"].as_array().into_iter().flatten().filter_map(|entry| entry["what"].as_str()).collect()
 }
@@ -18,11 +20,6 @@ fn count(report: &Value, resource: &str) -> u64 {
         .iter()
         .find(|entry| entry["resource"] == resource)
         .map_or(0, |entry| entry["objects"].as_u64().unwrap())
-}
-
-/// How many restore points the repository holds.
-fn restore_points(world: &World) -> usize {
-    fs::read_dir(world.repository().join("snapshots")).unwrap().count()
 }
 
 #[test]
@@ -87,33 +84,7 @@ fn a_narrow_user_gets_what_it_may_read_and_is_told_the_rest() {
     let refused =
         world.kubectl_backup_as(&user, &["create", "-n", namespace, "--require-complete"]).exits_with(1);
     assert!(refused.stderr.contains("nothing was saved"), "{}", refused.stderr);
-    assert_eq!(restore_points(&world), 1);
-}
-
-#[test]
-#[ignore = "needs cluster: cargo xtask test"]
-fn objects_marked_for_exclusion_are_left_out() {
-    let world = World::new();
-    world.apply(
-        "apiVersion: v1
-kind: ConfigMap
-metadata: {name: kept}
----
-apiVersion: v1
-kind: ConfigMap
-metadata: {name: by-label, labels: {kubectl-backup.dev/exclude: 'true'}}
----
-apiVersion: v1
-kind: ConfigMap
-metadata: {name: by-annotation, annotations: {kubectl-backup.dev/exclude: 'true'}}
-",
-    );
-    let report = world.kubectl_backup(&["create", "--dry-run", "-o", "json"]).success().json();
-    assert_eq!(count(&report, "configmaps"), 1);
-    let excluded = report["leftOut"].as_array().unwrap().iter().filter(|entry| {
-        entry["resource"] == "configmaps" && entry["reason"].as_str().unwrap().contains("exclude")
-    });
-    assert_eq!(excluded.map(|entry| entry["objects"].as_u64().unwrap()).sum::<u64>(), 2);
+    assert_eq!(world.restore_points(), 1);
 }
 
 #[test]
@@ -156,34 +127,6 @@ spec:
     let report = world.kubectl_backup(&["create", "--exclude", &exclude, "-o", "json"]).json();
     assert!(!missing(&report).contains(&name.as_str()));
     world.kubectl(&["delete", "apiservice", &format!("v1.{group}")]).success();
-}
-
-#[test]
-#[ignore = "needs cluster: cargo xtask test"]
-fn a_large_object_is_saved() {
-    let world = World::new();
-    let value = "x".repeat(1_000_000);
-    world.apply(&format!(
-        "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: large}}\ndata: {{value: {value}}}\n"
-    ));
-    let report = world.kubectl_backup(&["create", "configmap/large", "-o", "json"]).success().json();
-    assert!(report["bytes"].as_u64().unwrap() > 1_000_000);
-}
-
-#[test]
-#[ignore = "needs cluster: cargo xtask test"]
-fn a_killed_run_leaves_a_sound_repository() {
-    let world = World::new();
-    world.kubectl_backup(&["create"]).success();
-    let mut child = world.command(&["create"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    // Wherever it is by then: what counts is that no moment does damage.
-    thread::sleep(Duration::from_millis(30));
-    child.kill().unwrap();
-    child.wait().unwrap();
-    world.kubectl_backup(&["check", "--read-data"]).success();
-    let before = restore_points(&world);
-    world.kubectl_backup(&["create"]).success();
-    assert_eq!(restore_points(&world), before + 1);
 }
 
 #[test]

@@ -24,7 +24,7 @@ static CLUSTER: OnceLock<TestCluster> = OnceLock::new();
 /// The cluster that tests restore into when they move to another.
 static OTHER_CLUSTER: OnceLock<TestCluster> = OnceLock::new();
 /// For what the cluster does by itself. Far beyond what it takes on an idle machine.
-const PATIENCE: Duration = Duration::from_mins(2);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(2);
 
 /// One test's surroundings. Its namespaces are deleted when it ends.
 pub(crate) struct World {
@@ -114,6 +114,11 @@ impl World {
     /// Runs the binary as the user of another kubeconfig.
     pub(crate) fn kubectl_backup_as(&self, kubeconfig: &Path, arguments: &[&str]) -> Output {
         run(self.command(arguments).env("KUBECONFIG", kubeconfig), "")
+    }
+
+    /// How many restore points the repository holds.
+    pub(crate) fn restore_points(&self) -> usize {
+        self.kubectl_backup(&["list", "-o", "name"]).success().stdout.lines().count()
     }
 
     /// The binary, ready to run: for tests that change its environment, feed it or kill it.
