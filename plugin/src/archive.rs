@@ -70,6 +70,12 @@ pub fn expect_repository(location: &Location) -> Result<(), ArchiveError> {
     open::expect_repository(location)
 }
 
+/// Tries whether a repository at `location` could be written to, and tells the bytes that are free where that is
+/// known. Makes nothing: before there is a repository, the folder that would hold it is judged.
+pub fn room(location: &Location) -> Result<Option<u64>, ArchiveError> {
+    open::room(location)
+}
+
 /// Opens the repository that is there.
 pub fn open(access: &Access, warn: Warn) -> Result<Repository, ArchiveError> {
     guarded("open the repository", || {

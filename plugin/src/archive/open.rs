@@ -50,6 +50,12 @@ pub(super) fn expect_repository(location: &Location) -> Result<(), ArchiveError>
     }
 }
 
+/// Whether files can be written at a location, and how many bytes are free.
+pub(super) fn room(location: &Location) -> Result<Option<u64>, ArchiveError> {
+    let attempt = "look for room for the repository";
+    store_at(location).room().map_err(|source| ArchiveError::Store { attempt, source })
+}
+
 /// Opens what is there.
 pub(super) fn open(access: &Access, warn: Warn) -> Result<Inner, ArchiveError> {
     expect_repository(&access.location)?;

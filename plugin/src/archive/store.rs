@@ -45,6 +45,10 @@ pub(super) trait Store: Debug + Send + Sync {
     /// Keeps other processes from creating a repository here until the guard is dropped.
     fn lock_creation(&self) -> Result<Box<dyn Send>, StoreError>;
 
+    /// Tries whether files can be written, leaving nothing behind, and tells the bytes that are free where that is
+    /// known. A place that does not exist yet is judged by the one that it would be made in.
+    fn room(&self) -> Result<Option<u64>, StoreError>;
+
     /// Removes what interrupted writes left behind, if that can be told from writes under way.
     fn tidy(&self) -> Result<(), StoreError>;
 }

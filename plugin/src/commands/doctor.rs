@@ -13,6 +13,7 @@ use crate::{
     exit::ExitStatus,
     model::{
         finding::{Finding, Level},
+        repository::Location,
         resource::ResourceType,
         selection::{Namespaces, Selection},
     },
@@ -20,7 +21,7 @@ use crate::{
         backup::{self, UnknownGroup},
         left_out,
     },
-    report::doctor as report,
+    report::{doctor as report, size::size},
 };
 
 use super::{
@@ -34,6 +35,10 @@ const OLDEST_MINOR: u32 = 30;
 
 /// Clocks further apart than this make ages and times of restore points misleading (kopia's bound).
 const MAX_SKEW_SECONDS: i64 = 300;
+
+/// Less free space than this is worth a word: a few packs (16 MiB) and an index are written before anything is
+/// finished.
+const MIN_FREE: u64 = 256 << 20;
 
 /// Questions about permissions under way at once.
 const PARALLEL: usize = 8;
@@ -206,6 +211,7 @@ async fn examine_repository(session: &Session, findings: &mut Vec<Finding>) {
         Err(error) => return findings.push(problem("repository", &error.into())),
     };
     let location = settings.location.clone();
+    findings.push(judge_room(&location, archive::room(&location)));
     match archive::expect_repository(&location) {
         Ok(()) => {}
         Err(ArchiveError::NoRepository { .. }) => {
@@ -225,6 +231,22 @@ async fn examine_repository(session: &Session, findings: &mut Vec<Finding>) {
         Ok(count) => Finding::ok("repository", format!("{count} restore points at {location}")),
         Err(error) => problem("repository", &error),
     });
+}
+
+fn judge_room(location: &Location, room: Result<Option<u64>, ArchiveError>) -> Finding {
+    match room {
+        Ok(None) => Finding::ok("room", format!("{location} can be written to")),
+        Ok(Some(free)) if free >= MIN_FREE => {
+            Finding::ok("room", format!("{location} can be written to, {} free", size(free)))
+        }
+        Ok(Some(free)) => Finding::new(
+            "room",
+            Level::Warning,
+            format!("only {} are free for {location}", size(free)),
+            "make room, or choose another place with --repo; a backup that runs out of space saves nothing",
+        ),
+        Err(error) => problem("room", &error.into()),
+    }
 }
 
 /// A key that others on the machine can read protects nothing from them.
@@ -266,6 +288,27 @@ mod tests {
         let server = Timestamp::from_second(1_800_000_000).unwrap();
         let now = Timestamp::from_second(1_800_000_000 + skew).unwrap();
         assert_eq!(judge_clock(server, now).level, expected);
+    }
+
+    #[rstest]
+    #[case::plenty(Some(MIN_FREE), Level::Ok)]
+    #[case::little(Some(MIN_FREE - 1), Level::Warning)]
+    #[case::unknown(None, Level::Ok)]
+    fn judges_the_room(#[case] free: Option<u64>, #[case] expected: Level) {
+        let location = Location::Folder("/backups".into());
+        assert_eq!(judge_room(&location, Ok(free)).level, expected);
+    }
+
+    #[test]
+    fn looking_for_room_makes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let location = |path: &str| Location::Folder(folder.path().join(path));
+        let absent = judge_room(&location("a/b"), archive::room(&location("a/b")));
+        let present = judge_room(&location(""), archive::room(&location("")));
+        assert!(absent.level != Level::Problem && present.level != Level::Problem);
+        std::fs::write(folder.path().join("file"), "").unwrap();
+        assert_eq!(judge_room(&location("file"), archive::room(&location("file"))).level, Level::Problem);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
     #[rstest]

@@ -194,6 +194,19 @@ impl Store for LocalStore {
         Ok(Box::new(file))
     }
 
+    fn room(&self) -> Result<Option<u64>, StoreError> {
+        let folder = self.root.ancestors().find(|folder| folder.is_dir()).unwrap_or(&self.root);
+        if self.exists()? {
+            // A file without a name, gone with its handle.
+            let mut file = tempfile::tempfile_in(folder).map_err(self.failed("write", TEMPORARY))?;
+            file.write_all(&[0]).map_err(self.failed("write", TEMPORARY))?;
+        } else {
+            let path = folder.display().to_string();
+            may_write(folder).map_err(|error| StoreError::from_io("write", path, error))?;
+        }
+        free_bytes(folder).map_err(self.failed("look at", ""))
+    }
+
     fn tidy(&self) -> Result<(), StoreError> {
         let Ok(entries) = fs::read_dir(self.path(TEMPORARY)) else { return Ok(()) };
         for entry in entries.flatten() {
@@ -230,6 +243,31 @@ fn make_private_folder(path: &Path) -> io::Result<()> {
             _ => Ok(()),
         },
     }
+}
+
+/// Whether the user may make files in a folder that is not ours to try it in.
+#[cfg(unix)]
+fn may_write(folder: &Path) -> io::Result<()> {
+    Ok(rustix::fs::access(folder, rustix::fs::Access::WRITE_OK)?)
+}
+
+/// Elsewhere the creation itself tells.
+#[cfg(not(unix))]
+fn may_write(_folder: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+/// Bytes that this user may still use up.
+#[cfg(unix)]
+fn free_bytes(folder: &Path) -> io::Result<Option<u64>> {
+    let system = rustix::fs::statvfs(folder)?;
+    Ok(Some(system.f_bavail.saturating_mul(system.f_frsize)))
+}
+
+/// The standard library cannot tell.
+#[cfg(not(unix))]
+fn free_bytes(_folder: &Path) -> io::Result<Option<u64>> {
+    Ok(None)
 }
 
 /// Makes the names in a folder durable. Windows offers no such call and does it by itself.

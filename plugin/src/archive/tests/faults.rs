@@ -60,6 +60,10 @@ impl Store for Faulty {
         self.below.lock_creation()
     }
 
+    fn room(&self) -> Result<Option<u64>, StoreError> {
+        self.below.room()
+    }
+
     fn tidy(&self) -> Result<(), StoreError> {
         self.below.tidy()
     }
