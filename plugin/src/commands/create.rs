@@ -1,5 +1,6 @@
 //! `kubectl backup create`.
 
+mod accept;
 mod gather;
 mod interrupt;
 mod ledger;
@@ -8,7 +9,7 @@ mod reader;
 
 use std::{sync::Arc, time::Instant};
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use futures::{StreamExt, stream};
 use jiff::Timestamp;
 use tokio::sync::{OnceCell, mpsc};
@@ -33,6 +34,8 @@ use super::{
     failure::UsageError,
     session::{Session, blocking},
 };
+pub(crate) use accept::NothingSaved;
+use accept::accept;
 use gather::{Gatherer, Sink};
 use interrupt::Interrupt;
 use ledger::{Ledger, Provenance};
@@ -226,7 +229,8 @@ impl Backup {
         let saving = tokio::spawn(blocking(move || Ok(repository.save(created, receiver)?)));
         let progress = Progress::begin(&session.printer, "saving objects", None);
         let gathered = self.gather(Sink::Archive(captures.clone()), progress, interrupt).await;
-        let accepted = gathered.and_then(|(ledger, provenance)| accept(ledger, provenance, require_complete));
+        let accepted =
+            gathered.and_then(|(ledger, provenance)| Ok(accept(ledger, provenance, require_complete)?));
         let manifest = match accepted {
             Ok(manifest) => manifest,
             Err(error) => {
@@ -263,37 +267,6 @@ impl Backup {
         outcome?;
         Ok((gatherer.ledger, provenance))
     }
-}
-
-/// Closes the account, unless what was read must not become a restore point.
-fn accept(ledger: Ledger, provenance: Provenance, require_complete: bool) -> anyhow::Result<Manifest> {
-    if require_complete && !ledger.missing.is_empty() {
-        let entries: Vec<String> = ledger
-            .missing
-            .iter()
-            .map(|entry| format!("  {}", report::missing(entry, "cannot be saved")))
-            .collect();
-        bail!("nothing was saved, for not all of it could be read:\n{}", entries.join("\n"));
-    }
-    if ledger.objects() == 0 {
-        let manifest = ledger.close(provenance);
-        let reasons: Vec<String> =
-            manifest
-                .missing
-                .iter()
-                .map(|entry| report::missing(entry, "cannot be saved"))
-                .chain(manifest.left_out.iter().filter(|entry| entry.objects > 0).map(|entry| {
-                    format!("{} of {} left out: {}", entry.objects, entry.resource, entry.reason)
-                }))
-                .map(|line| format!("\n  {line}"))
-                .collect();
-        bail!(
-            "nothing was saved: no object matches the selection ({}){}",
-            manifest.summary.scope,
-            reasons.concat()
-        );
-    }
-    Ok(ledger.close(provenance))
 }
 
 /// Refuses namespaces that do not exist. One that the caller may not look at is left to the lists.

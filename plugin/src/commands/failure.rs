@@ -11,7 +11,7 @@ use crate::{
     report::printer,
 };
 
-use super::completion::InstallError;
+use super::{completion::InstallError, create::NothingSaved};
 
 /// A mistake on the command line or in the configuration that clap could not see; exits 2.
 #[derive(Debug, thiserror::Error)]
@@ -86,6 +86,9 @@ fn hint(error: &(dyn std::error::Error + 'static)) -> Option<String> {
     }
     if let Some(install) = error.downcast_ref::<InstallError>() {
         return Some(install.hint());
+    }
+    if let Some(nothing) = error.downcast_ref::<NothingSaved>() {
+        return Some(nothing.hint());
     }
     None
 }

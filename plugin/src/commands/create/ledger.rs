@@ -39,6 +39,8 @@ pub(super) struct Ledger {
     pub(super) references: References,
     pub(super) missing: Vec<Missing>,
     pub(super) warnings: Vec<String>,
+    /// Kinds that the caller may not list, in part or at all.
+    pub(super) forbidden: BTreeSet<String>,
     kinds: Vec<KindEntry>,
     left_out: BTreeMap<(String, String), (GroupResource, u64)>,
     namespaces: BTreeSet<String>,
@@ -117,6 +119,9 @@ impl Ledger {
     /// Notes how the reading of a kind ended.
     pub(super) fn settle(&mut self, resource: &GroupResource, outcome: KindOutcome) {
         self.missing.extend(outcome.missing);
+        if outcome.is_forbidden {
+            self.forbidden.insert(resource.to_string());
+        }
         for warning in outcome.warnings {
             self.warn(warning);
         }

@@ -54,6 +54,8 @@ pub(super) struct KindOutcome {
     pub(super) warnings: Vec<String>,
     /// Why the whole kind does not belong to the selection.
     pub(super) left_out: Option<String>,
+    /// Whether what is missing is so because the caller may not list it.
+    pub(super) is_forbidden: bool,
 }
 
 /// Reads kinds for one backup.
@@ -162,14 +164,17 @@ impl Reader {
         };
         match all {
             Ok(namespaces) => self.read_each(kind, &in_key_order(namespaces), names, sender, outcome).await,
-            Err(reason) => outcome.missing.push(Missing {
-                what: kind.resource.to_string(),
-                namespaces: Vec::new(),
-                reason: format!(
-                    "{forbidden}; and the namespaces cannot be listed to go through them: {reason}"
-                ),
-                remedy: "name the namespaces you may read with -n".to_owned(),
-            }),
+            Err(reason) => {
+                outcome.is_forbidden = true;
+                outcome.missing.push(Missing {
+                    what: kind.resource.to_string(),
+                    namespaces: Vec::new(),
+                    reason: format!(
+                        "{forbidden}; and the namespaces cannot be listed to go through them: {reason}"
+                    ),
+                    remedy: "name the namespaces you may read with -n".to_owned(),
+                });
+            }
         }
     }
 
@@ -263,7 +268,11 @@ fn settle(
         Err(ListFailure::Request(error)) if error.code() == Some(400) && reader.field_selector.is_some() => {
             outcome.left_out = Some(format!("it cannot be selected by these fields: {}", error.one_line()));
         }
-        Err(failure) => add_missing(outcome, missing(&kind.resource, namespace, &failure)),
+        Err(failure) => {
+            outcome.is_forbidden |=
+                matches!(&failure, ListFailure::Request(error) if error.is_forbidden());
+            add_missing(outcome, missing(&kind.resource, namespace, &failure));
+        }
     }
 }
 
