@@ -1,8 +1,10 @@
 //! Checking a repository: rustic's check of the format, and our own of what restore points promise.
 
+mod packs;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use rustic_core::{CheckOptions, CheckResults, DataId, FileType, OpenStatus, Repository, TreeId};
+use rustic_core::{CheckOptions, DataId, FileType, TreeId};
 
 use crate::model::{
     check::{CheckDepth, CheckReport, Finding, Severity},
@@ -69,7 +71,11 @@ fn rustic_findings(inner: &Inner, depth: CheckDepth, survey: &Survey) -> Result<
         .map(|found| found.snapshot.tree)
         .chain(survey.foreign.iter().map(|snapshot| snapshot.tree))
         .collect();
-    let results = check_by_rustic(&repository, depth, &trees);
+    let results = super::guarded("check the repository", || {
+        repository
+            .check_with_trees(CheckOptions::default(), trees)
+            .map_err(|error| ArchiveError::damaged("the check ended early", "check the repository", &error))
+    });
     match results {
         Ok(results) => {
             findings.extend(results.0.iter().map(|(level, error)| Finding {
@@ -82,41 +88,11 @@ fn rustic_findings(inner: &Inner, depth: CheckDepth, survey: &Survey) -> Result<
         Err(error @ ArchiveError::Store { .. }) => return Err(error),
         Err(error) => findings.push(damage(sentence(&error))),
     }
+    if depth == CheckDepth::Data {
+        findings.extend(packs::findings(&repository, &*inner.store)?);
+    }
     Ok(findings)
 }
-
-/// rustic's check as a whole.
-fn check_by_rustic(
-    repository: &Repository<OpenStatus>,
-    depth: CheckDepth,
-    trees: &[TreeId],
-) -> Result<CheckResults, ArchiveError> {
-    let attempt = "check the repository";
-    let mut tries = 0;
-    loop {
-        tries += 1;
-        let options = CheckOptions::default().read_data(depth == CheckDepth::Data);
-        // rustic unwraps the decompression of each blob here, so damage can end it by a panic.
-        let results = super::guarded(attempt, || {
-            repository
-                .check_with_trees(options, trees.to_vec())
-                .map_err(|error| ArchiveError::damaged("the check ended early", attempt, &error))
-        });
-        match results {
-            // On a busy machine threads of rustic hold its index for longer than the 100 ms it waits before it
-            // panics. That says nothing of the repository.
-            Err(ArchiveError::Internal { source, .. })
-                if tries < CHECK_TRIES && source.0.contains(INDEX_RACE) => {}
-            results => return results,
-        }
-    }
-}
-
-/// How rustic's panic begins when its own threads have not let the index go yet.
-const INDEX_RACE: &str = "index still in use";
-
-/// More than one in a row was not seen; the bound keeps a changed rustic from holding a check for ever.
-const CHECK_TRIES: u32 = 10;
 
 /// rustic's text without its own report form and without the names of its own commands.
 fn reworded(text: &str) -> String {

@@ -3,6 +3,7 @@
 use std::io::{Seek, SeekFrom, Write};
 
 use super::*;
+use crate::model::check::Severity;
 
 fn flip_byte(path: &Path, offset: u64) {
     let content = fs::read(path).unwrap();
@@ -54,6 +55,25 @@ fn a_flipped_byte_in_a_pack_is_named_by_the_objects_it_hits() {
         })
         .count();
     assert!((400..500).contains(&readable), "{readable}");
+}
+
+/// In its last bytes, which no restore point needs, so that nothing else can notice.
+#[test]
+fn every_changed_pack_is_named() {
+    let fixture = Fixture::new();
+    fixture.save(&config_maps("shop", 3));
+    fixture.save(&config_maps("web", 3));
+    let packs = fixture.files("data");
+    assert!(packs.len() > 2, "{packs:?}");
+    for pack in &packs {
+        flip_byte(pack, fs::metadata(pack).unwrap().len() - 1);
+    }
+    let report = fixture.reopened().check(CheckDepth::Data).unwrap();
+    for pack in &packs {
+        let name = pack.file_name().unwrap().to_str().unwrap();
+        let named = report.findings.iter().find(|finding| finding.message.contains(name));
+        assert_eq!(named.unwrap().severity, Severity::Damage);
+    }
 }
 
 #[test]
