@@ -30,8 +30,8 @@ fn succeed(command: &mut Command) -> Output {
 #[ignore = "needs Go, and builds krew and kubectl: cargo xtask test"]
 fn krew_installs_the_archive_and_kubectl_finds_the_plugin() {
     let folder = tempfile::tempdir().unwrap();
-    let release = Release { profile: "dev".to_owned(), target: None, into: folder.path().join("dist") };
-    let archive = release.pack().unwrap();
+    let release = Release { target: None, into: folder.path().join("dist") };
+    let archive = release.pack(Path::new(env!("CARGO_BIN_EXE_kubectl-backup"))).unwrap();
     let manifest = release.write_manifest().unwrap();
 
     let tools = krew_tools();

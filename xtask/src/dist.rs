@@ -16,6 +16,9 @@ use platform::Platform;
 
 pub use archive::sha256_of;
 
+/// Cargo's profile for what users get.
+const PROFILE: &str = "dist";
+
 /// Arguments of `dist`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct DistArgs {
@@ -27,8 +30,6 @@ pub(crate) struct DistArgs {
 /// What is to be packed.
 #[derive(Clone, Debug)]
 pub struct Release {
-    /// Cargo profile: `dist` for what users get.
-    pub profile: String,
     /// Rust target; none for that of this machine.
     pub target: Option<String>,
     /// Folder for the archive, its checksum and `backup.yaml`.
@@ -41,29 +42,22 @@ pub(crate) fn run(args: &DistArgs) -> Result<()> {
         targets.push(None);
     }
     for target in targets {
-        let release = Release { profile: "dist".to_owned(), target, into: workspace().join("dist") };
-        say(&format!("packed {}", release.pack()?.display()))?;
+        let release = Release { target, into: workspace().join("dist") };
+        say(&format!("packed {}", release.pack(&release.build()?)?.display()))?;
         say(&format!("wrote {}", release.write_manifest()?.display()))?;
     }
     Ok(())
 }
 
 impl Release {
-    /// Builds the binary and packs it, with the licence, into an archive named after version and platform. A file
-    /// beside it has its checksum in the form of sha256sum(1). Gives the archive's path.
-    pub fn pack(&self) -> Result<PathBuf> {
-        let target = match &self.target {
-            Some(target) => target.clone(),
-            None => host()?,
-        };
-        let platform = Platform::of(&target)
-            .with_context(|| format!("Krew has no platform for the target `{target}`"))?;
-        let binary = self.build(platform)?;
+    /// Packs the binary, with the licence, into an archive named after version and platform. A file beside it has its
+    /// checksum in the form of sha256sum(1). Gives the archive's path.
+    pub fn pack(&self, binary: &Path) -> Result<PathBuf> {
+        let name = self.platform()?.archive_name(env!("CARGO_PKG_VERSION"));
         fs::create_dir_all(&self.into)
             .with_context(|| format!("could not make `{}`", self.into.display()))?;
-        let name = platform.archive_name(env!("CARGO_PKG_VERSION"));
         let path = self.into.join(&name);
-        archive::write(&path, &[(&binary, 0o755), (&workspace().join("LICENSE"), 0o644)])?;
+        archive::write(&path, &[(binary, 0o755), (&workspace().join("LICENSE"), 0o644)])?;
         let checksum = self.into.join(format!("{name}.sha256"));
         fs::write(&checksum, format!("{}  {name}\n", sha256_of(&path)?))
             .with_context(|| format!("could not write `{}`", checksum.display()))?;
@@ -85,22 +79,30 @@ impl Release {
         Ok(path)
     }
 
-    fn build(&self, platform: Platform) -> Result<PathBuf> {
-        let mut build =
-            cargo(["build", "--locked", "--package", "kubectl-backup", "--profile", &self.profile]);
+    /// Builds what users get. Gives the binary's path.
+    fn build(&self) -> Result<PathBuf> {
+        // First: a build takes minutes.
+        let binary_name = self.platform()?.binary_name();
+        let mut build = cargo(["build", "--locked", "--package", "kubectl-backup", "--profile", PROFILE]);
         let mut folder = target_folder();
         if let Some(target) = &self.target {
             build.args(["--target", target]);
             folder.push(target);
         }
         shell::run(&mut build)?;
-        // Cargo keeps what the profile `dev` builds in a folder of another name.
-        folder.push(if self.profile == "dev" { "debug" } else { &self.profile });
-        let binary = folder.join(platform.binary_name());
+        let binary = folder.join(PROFILE).join(binary_name);
         if !binary.is_file() {
             bail!("cargo built no `{}`", binary.display());
         }
         Ok(binary)
+    }
+
+    fn platform(&self) -> Result<Platform> {
+        let target = match &self.target {
+            Some(target) => target.clone(),
+            None => host()?,
+        };
+        Platform::of(&target).with_context(|| format!("Krew has no platform for the target `{target}`"))
     }
 }
 
