@@ -70,6 +70,7 @@ fn the_binary_sees_nothing_of_the_user() {
     let command = world.command(&["--version"]);
     let set: Vec<_> = command.get_envs().filter_map(|(name, value)| Some((name, value?))).collect();
     assert!(set.contains(&("KUBECONFIG".as_ref(), world.kubeconfig().as_os_str())), "{set:?}");
+    assert!(set.contains(&("KUBECTL_BACKUP_REPO".as_ref(), world.repository().as_os_str())), "{set:?}");
     assert!(set.contains(&("HOME".as_ref(), world.home().as_os_str())), "{set:?}");
     for (name, value) in set.iter().filter(|(name, _)| *name != "PATH") {
         assert!(std::path::Path::new(value).starts_with(world.folder()), "{name:?} leads outside: {value:?}");

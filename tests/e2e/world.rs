@@ -124,8 +124,8 @@ impl World {
     /// The binary, ready to run: for tests that change its environment, feed it or kill it.
     pub(crate) fn command<S: AsRef<OsStr>>(&self, arguments: &[S]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_kubectl-backup"));
-        command.args(arguments).env("KUBECTL_BACKUP_REPO", self.repository());
         self.isolate(&mut command);
+        command.args(arguments).env("KUBECTL_BACKUP_REPO", self.repository());
         command
     }
 
