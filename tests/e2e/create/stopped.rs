@@ -53,7 +53,7 @@ fn pass_on(mut from: TcpStream, mut to: TcpStream, limit: usize, passed: &Atomic
     let mut buffer = [0; 16 << 10];
     while let Ok(length @ 1..) = from.read(&mut buffer) {
         if passed.fetch_add(length, Ordering::SeqCst) > limit {
-            drop(stall.send(()));
+            stall.send(()).ok();
             thread::park();
         }
         if to.write_all(&buffer[..length]).is_err() {

@@ -194,6 +194,9 @@ impl Gatherer {
         let (items, failed) = self.reader.read_by_name(kind, &wanted).await;
         self.save(kind, items, &named).await?;
         if let Some((count, error)) = failed {
+            if error.is_forbidden() {
+                self.ledger.forbidden.insert(kind.resource.to_string());
+            }
             self.ledger.missing.push(unread_references(kind, count, error));
         } else if let Some(named) = &named {
             self.ledger.require(&kind.resource, named);
