@@ -4,7 +4,7 @@
 
 use std::{error::Error, time::Duration};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use kube::client::Body;
 
@@ -229,9 +229,15 @@ impl Cluster {
     async fn exchange(&self, request: &http::Request<Bytes>) -> Result<Answer, RequestError> {
         let request = request.clone().map(Body::from);
         self.within_timeout(async {
-            let (parts, body) = self.client().send(request).await?.into_parts();
-            let body = body.collect().await.map_err(RequestError::from)?.to_bytes();
-            Ok(Answer { status: parts.status, headers: parts.headers, body })
+            let (parts, mut body) = self.client().send(request).await?.into_parts();
+            // Frame by frame into one buffer: collecting them first would hold a page twice.
+            let mut whole = BytesMut::new();
+            while let Some(frame) = body.frame().await {
+                if let Some(data) = frame?.data_ref() {
+                    whole.extend_from_slice(data);
+                }
+            }
+            Ok(Answer { status: parts.status, headers: parts.headers, body: whole.freeze() })
         })
         .await
     }

@@ -42,7 +42,7 @@ use ledger::{Ledger, Provenance};
 use reader::{Reach, Reader};
 
 /// Pieces on their way into the archive. A piece is a page of a list, about a megabyte.
-const IN_FLIGHT: usize = 4;
+const IN_FLIGHT: usize = 2;
 
 /// Namespaces looked up at once.
 const LOOKUPS: usize = 8;

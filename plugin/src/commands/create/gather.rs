@@ -26,7 +26,7 @@ use super::{
 };
 
 /// Bytes of objects that lists may be ahead of the archive.
-const READ_AHEAD: usize = 12 << 20;
+const READ_AHEAD: usize = 6 << 20;
 
 /// More referenced objects of a kind than this are picked out of a list of all.
 const MAX_SINGLE_READS: usize = 50;
