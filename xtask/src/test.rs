@@ -19,7 +19,8 @@ pub(crate) fn run(args: &TestArgs) -> Result<()> {
     // Built first, so that no cluster idles beside the compiler.
     shell::run(&mut cargo(["test", "--workspace", "--no-run"]))?;
     with_cluster("test", |cluster| {
-        let mut tests = cargo(["test", "--workspace", "--", "--include-ignored"]);
+        // One failure shall not hide another.
+        let mut tests = cargo(["test", "--workspace", "--no-fail-fast", "--", "--include-ignored"]);
         tests.args(&args.filter).env("KUBECTL_BACKUP_TEST_CLUSTER", cluster.name());
         shell::run(&mut tests)
     })
