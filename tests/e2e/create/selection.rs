@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{count, missing};
 use crate::world::World;
 
-/// ConfigMaps of these names, each with the label `app=NAME`.
+/// A world with `ConfigMap`s of these names, each with the label `app=NAME`.
 fn with_config_maps(names: &[&str]) -> World {
     let world = World::new();
     let items: Vec<Value> = names
@@ -18,7 +18,7 @@ fn with_config_maps(names: &[&str]) -> World {
     world
 }
 
-/// The names of the ConfigMaps in the newest restore point.
+/// The names of the `ConfigMap`s in the newest restore point.
 fn saved_config_maps(world: &World) -> Vec<String> {
     let listed = world.kubectl_backup(&["ls", "latest", "configmaps", "-o", "name"]).success();
     listed.stdout.lines().map(|line| line.rsplit('/').next().unwrap().to_owned()).collect()

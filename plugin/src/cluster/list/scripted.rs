@@ -51,6 +51,10 @@ async fn listed(answers: Vec<Answer>) -> Listed {
 }
 
 async fn listed_with(patience: Patience, answers: Vec<Answer>) -> Listed {
+    listed_by(patience, true, answers).await
+}
+
+async fn listed_by(patience: Patience, is_patient: bool, answers: Vec<Answer>) -> Listed {
     let (url, requests) = serve(answers);
     let folder = tempfile::tempdir().unwrap();
     let kubeconfig = folder.path().join("config");
@@ -81,7 +85,7 @@ async fn listed_with(patience: Patience, answers: Vec<Answer>) -> Listed {
         label_selector: None,
         field_selector: None,
         chunk_size: 500,
-        is_patient: true,
+        is_patient,
     };
     let (senders, mut lanes) = Lanes::new(1, 1 << 20);
     let mut sender = senders.into_iter().next().unwrap();
@@ -124,6 +128,14 @@ async fn a_server_that_stays_busy_is_given_up() {
     assert!(names.is_empty());
     assert!(matches!(ended, Err(ListFailure::Request(error)) if error.code() == Some(503)));
     assert!((2..=6).contains(&requests.len()), "{requests:?}");
+}
+
+#[tokio::test]
+async fn a_list_without_patience_asks_once() {
+    let busy = ("503 Service Unavailable", "", json!("apiserver not ready"));
+    let (_, ended, requests) = listed_by(Patience::USUAL, false, vec![busy]).await;
+    assert!(matches!(ended, Err(ListFailure::Request(error)) if error.code() == Some(503)));
+    assert_eq!(requests.len(), 1);
 }
 
 #[tokio::test]
