@@ -66,8 +66,7 @@ impl Printer {
     pub fn exact(&self, text: &str) -> io::Result<()> {
         let text = if self.stdout_is_terminal { terminal::clean(text) } else { text.into() };
         let mut stdout = io::stdout().lock();
-        stdout.write_all(text.as_bytes())?;
-        stdout.flush()
+        stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(of_stdout)
     }
 
     /// Data that holds our own colour sequences; the caller has cleaned what it wrapped in them.
@@ -75,8 +74,7 @@ impl Printer {
         if text.is_empty() {
             return Ok(());
         }
-        write_all(&mut io::stdout().lock(), text)
-            .map_err(|source| io::Error::new(source.kind(), StdoutError(source)))
+        write_all(&mut io::stdout().lock(), text).map_err(of_stdout)
     }
 
     /// What happens, for a person: one line on stderr, silent with `--quiet`.
@@ -118,6 +116,10 @@ fn write_all(stream: &mut impl Write, text: &str) -> io::Result<()> {
 #[error("could not write to stdout")]
 struct StdoutError(#[source] io::Error);
 
+fn of_stdout(source: io::Error) -> io::Error {
+    io::Error::new(source.kind(), StdoutError(source))
+}
+
 /// Whether `error` says that nobody reads stdout any more, as after `| head`.
 pub fn reader_is_gone(error: &(dyn Error + 'static)) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|error| {
@@ -133,7 +135,6 @@ mod tests {
     #[test]
     fn only_a_broken_pipe_of_our_own_stdout_counts_as_a_reader_gone() {
         let pipe = || io::Error::from(io::ErrorKind::BrokenPipe);
-        let of_stdout = |error: io::Error| io::Error::new(error.kind(), StdoutError(error));
         assert!(reader_is_gone(&of_stdout(pipe())));
         assert!(!reader_is_gone(&pipe()));
         assert!(!reader_is_gone(&of_stdout(io::Error::from(io::ErrorKind::StorageFull))));
