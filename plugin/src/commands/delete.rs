@@ -3,11 +3,13 @@
 use std::io::{self, IsTerminal};
 
 use anyhow::Context;
+use jiff::Zoned;
 
 use crate::{
     cli::upkeep::DeleteArgs,
     exit::ExitStatus,
     model::restore_point::{RestorePoint, RestorePointId},
+    plan::point_reference::{PointReferenceError, resolve_named},
     report::terminal::clean_line,
 };
 
@@ -15,9 +17,6 @@ use super::{
     failure::UsageError,
     session::{Session, blocking},
 };
-
-/// The shortest beginning of an id that names a restore point; fewer digits are hit by accident.
-const SHORTEST_PREFIX: usize = 4;
 
 /// Runs `delete`.
 pub(crate) async fn run(args: DeleteArgs, session: &Session) -> anyhow::Result<ExitStatus> {
@@ -52,44 +51,18 @@ fn shown(point: &RestorePoint) -> String {
     format!("restorepoint \"{}\" ({})", clean_line(&point.summary.name), point.id)
 }
 
-/// The restore points that are meant: by name, by id, or by the beginning of an id. Each of them once, in the
-/// order they were named. Nothing is chosen unless all are clear.
-fn choose(words: &[String], points: &[RestorePoint]) -> Result<Vec<RestorePoint>, UsageError> {
+/// The restore points that are meant, each of them once, in the order they were named. Nothing is chosen unless all
+/// are clear.
+fn choose(words: &[String], points: &[RestorePoint]) -> Result<Vec<RestorePoint>, PointReferenceError> {
+    let now = Zoned::now();
     let mut chosen: Vec<RestorePoint> = Vec::new();
     for word in words {
-        let point = choose_one(word, points)?;
+        let point = resolve_named(word, points, &now)?;
         if chosen.iter().all(|other| other.id != point.id) {
             chosen.push(point.clone());
         }
     }
     Ok(chosen)
-}
-
-fn choose_one<'points>(
-    word: &str,
-    points: &'points [RestorePoint],
-) -> Result<&'points RestorePoint, UsageError> {
-    let is_prefix = word.len() >= SHORTEST_PREFIX && word.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let matching: Vec<&RestorePoint> = points
-        .iter()
-        .filter(|point| {
-            point.summary.name == word || (is_prefix && point.id.0.starts_with(&word.to_lowercase()))
-        })
-        .collect();
-    match matching[..] {
-        [point] => Ok(point),
-        [] => Err(UsageError::with_hint(
-            format!("no restore point has the id or name `{word}`"),
-            "see what there is: kubectl backup list",
-        )),
-        _ => {
-            let ids: Vec<String> = matching.iter().map(|point| point.id.to_string()).collect();
-            Err(UsageError::with_hint(
-                format!("`{word}` names {} restore points", matching.len()),
-                format!("name one by its id: {}", ids.join(", ")),
-            ))
-        }
-    }
 }
 
 async fn confirmed(chosen: &[RestorePoint]) -> anyhow::Result<bool> {
@@ -154,9 +127,8 @@ mod tests {
 
     #[test]
     fn what_is_unclear_chooses_nothing() {
-        insta::assert_snapshot!(choice(&["bbbb3333", "daily"]).unwrap_err(), @"`daily` names 2 restore points");
-        insta::assert_snapshot!(choice(&["aaaa"]).unwrap_err(), @"`aaaa` names 2 restore points");
-        insta::assert_snapshot!(choice(&["bbbb3333", "latest"]).unwrap_err(), @"no restore point has the id or name `latest`");
-        insta::assert_snapshot!(choice(&["bbb"]).unwrap_err(), @"no restore point has the id or name `bbb`");
+        insta::assert_snapshot!(choice(&["bbbb3333", "daily"]).unwrap_err(), @"`daily` means more than one restore point: aaaa1111 (daily), aaaa2222 (daily)");
+        insta::assert_snapshot!(choice(&["bbbb3333", "latest"]).unwrap_err(), @"which restore point `latest` means changes with time; here it must be named");
+        insta::assert_snapshot!(choice(&["bbb"]).unwrap_err(), @"no restore point is named `bbb`");
     }
 }

@@ -57,6 +57,12 @@ pub enum PointReferenceError {
         /// Their ids, with their names.
         candidates: Vec<String>,
     },
+    /// A word that means another restore point as time goes on, where that must not be.
+    #[error("which restore point `{word}` means changes with time; here it must be named")]
+    NotNamed {
+        /// What was asked for.
+        word: String,
+    },
     /// `latest:NAMESPACE`, and none holds the namespace.
     #[error("no restore point holds the namespace `{namespace}`")]
     NamespaceNotSaved {
@@ -88,6 +94,7 @@ impl PointReferenceError {
             Self::NoneYet => "`kubectl backup create` makes the first one".to_owned(),
             Self::Unknown { near, .. } if !near.is_empty() => format!("did you mean {}?", near.join(", ")),
             Self::Ambiguous { .. } => "give the id, with as many characters as it takes".to_owned(),
+            Self::NotNamed { .. } => "give its id or name; `kubectl backup list` shows both".to_owned(),
             Self::OnlyIncomplete { .. } => {
                 "name it by its id to use it; `kubectl backup describe` says what it misses".to_owned()
             }
@@ -106,8 +113,7 @@ pub fn resolve<'points>(
     if points.is_empty() {
         return Err(PointReferenceError::NoneYet);
     }
-    let mut newest_first: Vec<&RestorePoint> = points.iter().collect();
-    newest_first.sort_by(|a, b| b.created.cmp(&a.created).then_with(|| a.id.cmp(&b.id)));
+    let mut newest_first = newest_first(points);
     if word == "latest" {
         return newest(word, newest_first, incomplete);
     }
@@ -118,8 +124,7 @@ pub fn resolve<'points>(
         }
         return newest(word, newest_first, incomplete);
     }
-    if let Some(found) = only(word, newest_first.iter().copied().filter(|point| point.summary.name == word))?
-    {
+    if let Some(found) = by_name(word, &newest_first)? {
         return Ok(found);
     }
     if let Some(limit) = not_after(word, now) {
@@ -130,6 +135,46 @@ pub fn resolve<'points>(
         }
         return newest(word, newest_first, incomplete);
     }
+    by_id(word, &newest_first)
+}
+
+/// As [`resolve`], for what cannot be undone: only a name or id will do. `latest` or a time may mean another restore
+/// point by the time the command runs.
+pub fn resolve_named<'points>(
+    word: &str,
+    points: &'points [RestorePoint],
+    now: &Zoned,
+) -> Result<&'points RestorePoint, PointReferenceError> {
+    if points.is_empty() {
+        return Err(PointReferenceError::NoneYet);
+    }
+    let newest_first = newest_first(points);
+    if let Some(found) = by_name(word, &newest_first)? {
+        return Ok(found.point);
+    }
+    if word == "latest" || word.starts_with("latest:") || not_after(word, now).is_some() {
+        return Err(PointReferenceError::NotNamed { word: word.to_owned() });
+    }
+    by_id(word, &newest_first).map(|found| found.point)
+}
+
+fn newest_first(points: &[RestorePoint]) -> Vec<&RestorePoint> {
+    let mut points: Vec<&RestorePoint> = points.iter().collect();
+    points.sort_by(|a, b| b.created.cmp(&a.created).then_with(|| a.id.cmp(&b.id)));
+    points
+}
+
+fn by_name<'points>(
+    word: &str,
+    newest_first: &[&'points RestorePoint],
+) -> Result<Option<Resolved<'points>>, PointReferenceError> {
+    only(word, newest_first.iter().copied().filter(|point| point.summary.name == word))
+}
+
+fn by_id<'points>(
+    word: &str,
+    newest_first: &[&'points RestorePoint],
+) -> Result<Resolved<'points>, PointReferenceError> {
     let id = word.to_ascii_lowercase();
     if id.len() >= SHORTEST_ID && id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         let beginning_so = newest_first.iter().copied().filter(|point| point.id.0.starts_with(&id));
@@ -137,7 +182,7 @@ pub fn resolve<'points>(
             return Ok(found);
         }
     }
-    Err(PointReferenceError::Unknown { word: word.to_owned(), near: near(word, &newest_first) })
+    Err(PointReferenceError::Unknown { word: word.to_owned(), near: near(word, newest_first) })
 }
 
 /// Whether objects of `namespace` are in the restore point, as far as its summary tells.

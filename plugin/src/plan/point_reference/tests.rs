@@ -113,6 +113,28 @@ fn refusal_says_why_and_what_next(#[case] word: &str, #[case] message: &str, #[c
     assert_eq!((error.to_string().as_str(), error.hint().as_str()), (message, hint));
 }
 
+#[rstest]
+#[case::name("evening", Ok("bbbb1111"))]
+#[case::incomplete("newest", Ok("aaaa1111"))]
+#[case::id("CCCC", Ok("cccc1111"))]
+#[case::latest("latest", Err("which restore point `latest` means changes with time; here it must be named"))]
+#[case::namespace(
+    "latest:web",
+    Err("which restore point `latest:web` means changes with time; here it must be named")
+)]
+#[case::age("365d", Err("which restore point `365d` means changes with time; here it must be named"))]
+#[case::day(
+    "2026-11-20",
+    Err("which restore point `2026-11-20` means changes with time; here it must be named")
+)]
+#[case::ambiguous("twin", Err("`twin` means more than one restore point: cccc1111 (twin), dddd1111 (twin)"))]
+#[case::unknown("bbb", Err("no restore point is named `bbb`"))]
+fn what_cannot_be_undone_takes_names_and_ids_only(#[case] word: &str, #[case] expected: Result<&str, &str>) {
+    let points = points();
+    let found = resolve_named(word, &points, &now()).map(|point| point.id.short());
+    assert_eq!(found.map_err(|error| error.to_string()), expected.map_err(str::to_owned));
+}
+
 #[test]
 fn only_incomplete_ones_are_named() {
     let points = &points()[..1];
