@@ -2,7 +2,8 @@
 //!
 //! An archive takes kinds in order, while a server answers fastest when several are asked for at once. Each kind
 //! has a lane. All lanes share a budget of bytes: a list that runs ahead of its turn pauses when the budget is
-//! used up; the list whose turn it is never does, so there is always one that makes progress.
+//! used up. The list whose turn it is then pauses only while pages of its own wait to be read, so there is always one
+//! that makes progress.
 
 use std::sync::{
     Arc,
@@ -13,6 +14,9 @@ use tokio::sync::{Notify, mpsc};
 
 use super::{ListFailure, ListItem};
 
+/// The part of the budget, one in this many, that the list whose turn it is may add to a budget used up by others.
+const SHARE_IN_TURN: usize = 4;
+
 /// Bytes that one object takes beside its JSON, roughly.
 const OVERHEAD: usize = 1024;
 
@@ -20,8 +24,29 @@ const OVERHEAD: usize = 1024;
 struct Shared {
     limit: usize,
     buffered: AtomicUsize,
+    /// What of it each lane holds.
+    held: Vec<AtomicUsize>,
     turn: AtomicUsize,
     changed: Notify,
+}
+
+impl Shared {
+    fn count_in(&self, lane: usize, bytes: usize) {
+        self.buffered.fetch_add(bytes, Ordering::SeqCst);
+        self.held[lane].fetch_add(bytes, Ordering::SeqCst);
+    }
+
+    fn count_out(&self, lane: usize, bytes: usize) {
+        self.held[lane].fetch_sub(bytes, Ordering::SeqCst);
+        self.buffered.fetch_sub(bytes, Ordering::SeqCst);
+    }
+
+    fn has_room_for(&self, lane: usize) -> bool {
+        let is_its_turn = self.turn.load(Ordering::SeqCst) == lane;
+        let held = self.held[lane].load(Ordering::SeqCst);
+        self.buffered.load(Ordering::SeqCst) <= self.limit
+            || (is_its_turn && held <= self.limit / SHARE_IN_TURN)
+    }
 }
 
 /// Where a list puts its pages.
@@ -50,6 +75,7 @@ impl Lanes {
         let shared = Arc::new(Shared {
             limit,
             buffered: AtomicUsize::new(0),
+            held: (0..count).map(|_| AtomicUsize::new(0)).collect(),
             turn: AtomicUsize::new(0),
             changed: Notify::new(),
         });
@@ -67,7 +93,7 @@ impl Lanes {
         self.shared.turn.store(lane, Ordering::SeqCst);
         self.shared.changed.notify_waiters();
         let page = self.pages.get_mut(lane)?.recv().await?;
-        self.shared.buffered.fetch_sub(size(&page), Ordering::SeqCst);
+        self.shared.count_out(lane, size(&page));
         self.shared.changed.notify_waiters();
         Some(page)
     }
@@ -87,19 +113,20 @@ impl PageSender {
     /// Passes a page on, then waits until there is room for another.
     pub(super) async fn send(&mut self, page: Vec<ListItem>) -> Result<(), Stopped> {
         self.has_sent = true;
-        self.shared.buffered.fetch_add(size(&page), Ordering::SeqCst);
+        self.shared.count_in(self.index, size(&page));
         self.pages.send(page).map_err(|_| Stopped)?;
         loop {
             let changed = self.shared.changed.notified();
             tokio::pin!(changed);
             // Registered before looking, or a change between the two would be missed.
             changed.as_mut().enable();
-            let is_full = self.shared.buffered.load(Ordering::SeqCst) > self.shared.limit;
-            let is_its_turn = self.shared.turn.load(Ordering::SeqCst) == self.index;
-            if !is_full || is_its_turn {
+            if self.shared.has_room_for(self.index) {
                 return Ok(());
             }
-            changed.await;
+            tokio::select! {
+                () = changed => {}
+                () = self.pages.closed() => return Err(Stopped),
+            }
         }
     }
 }
@@ -122,7 +149,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_list_ahead_of_its_turn_pauses_and_the_one_in_turn_does_not() {
+    async fn a_list_ahead_of_its_turn_pauses_and_the_one_in_turn_goes_on() {
         let (mut senders, mut lanes) = Lanes::new(2, 10_000);
         let mut second = senders.pop().unwrap();
         let mut first = senders.pop().unwrap();
@@ -130,13 +157,35 @@ mod tests {
         let paused = second.send(page(5_000));
         tokio::pin!(paused);
         assert!(paused.as_mut().now_or_never().is_none());
-        first.send(page(50_000)).await.unwrap();
+        first.send(page(1_000)).await.unwrap();
         drop(first);
         assert!(lanes.next_page(0).await.is_some());
         assert!(lanes.next_page(0).await.is_none());
         assert!(paused.as_mut().now_or_never().is_none());
         assert!(lanes.next_page(1).await.is_some());
         paused.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn the_list_in_turn_pauses_while_its_own_pages_wait() {
+        let (mut senders, mut lanes) = Lanes::new(1, 10_000);
+        let mut list = senders.pop().unwrap();
+        let paused = list.send(page(50_000));
+        tokio::pin!(paused);
+        assert!(paused.as_mut().now_or_never().is_none());
+        assert!(lanes.next_page(0).await.is_some());
+        paused.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_paused_list_stops_when_nobody_reads_any_more() {
+        let (mut senders, lanes) = Lanes::new(1, 10);
+        let mut list = senders.pop().unwrap();
+        let paused = list.send(page(50));
+        tokio::pin!(paused);
+        assert!(paused.as_mut().now_or_never().is_none());
+        drop(lanes);
+        assert!(paused.await.is_err());
     }
 
     #[tokio::test]
