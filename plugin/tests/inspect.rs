@@ -36,6 +36,15 @@ impl World {
     }
 
     fn run_with(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Printed {
+        let output = self.command(arguments).envs(environment.iter().copied()).output().unwrap();
+        Printed {
+            code: output.status.code().unwrap(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_kubectl-backup"));
         command
             .env_clear()
@@ -44,14 +53,8 @@ impl World {
             .env("TMPDIR", self.folder.path())
             .env("KUBECTL_BACKUP_REPO", self.folder.path().join("repository"))
             .env("KUBECTL_BACKUP_PASSWORD_FILE", self.folder.path().join("key"))
-            .envs(environment.iter().copied())
             .args(arguments);
-        let output = command.output().unwrap();
-        Printed {
-            code: output.status.code().unwrap(),
-            stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: String::from_utf8(output.stderr).unwrap(),
-        }
+        command
     }
 }
 
@@ -82,7 +85,9 @@ fn save(
     missing: Vec<Missing>,
 ) {
     let (sink, captures) = tokio::sync::mpsc::channel(64);
-    let mut kinds: BTreeMap<String, KindEntry> = BTreeMap::new();
+    let pods = KindEntry { kind: kind("pods", "", "Pod", "po"), objects: 0, bytes: 0 };
+    // Read, and there was none.
+    let mut kinds: BTreeMap<String, KindEntry> = BTreeMap::from([("pods".to_owned(), pods)]);
     for (kind, body) in objects {
         let json = Bytes::from(body.to_string());
         let entry = kinds.entry(kind.resource.to_string());
@@ -184,6 +189,7 @@ fn list_is_newest_first(world: &World) {
 fn describe_says_what_is_missing_and_what_to_do(world: &World) {
     let printed = world.run(&["describe"]);
     assert!(printed.stdout.contains("Complete:    no, see Missing (1)"), "{}", printed.stdout);
+    assert!(!printed.stdout.contains("pods"), "there was none: {}", printed.stdout);
     assert!(
         printed.stdout.contains("secrets   all          user `dev` may not list it   grant list on secrets")
     );
@@ -202,6 +208,7 @@ fn ls_passes_over_the_incomplete_one_and_says_so(world: &World) {
     assert!(printed.stderr.starts_with("warning: passed over "), "{}", printed.stderr);
     assert_eq!(world.run(&["ls", "first", "cm", "-l", "app=odd", "-o", "name"]).stdout, "configmap/odd\n");
     assert_eq!(world.run(&["ls", "first", "-n", "none"]).stderr, "No objects found.\n");
+    assert_eq!(world.run(&["ls", "first", "pods"]).stderr, "No objects found.\n");
 }
 
 #[rstest]
@@ -241,9 +248,22 @@ fn get_yaml_hides_managed_fields_and_quotes_what_kubectl_would_misread(world: &W
     "#);
 }
 
+#[cfg(unix)]
+#[rstest]
+#[case::object("yaml", "cm/odd")]
+#[case::list("json", "cm")]
+fn get_ends_without_a_word_when_nobody_reads_on(world: &World, #[case] format: &str, #[case] what: &str) {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = world.command(&["get", "first", what, "-n", "shop", "-o", format]);
+    let output = command.stdout(writer).output().unwrap();
+    assert_eq!((output.status.code(), String::from_utf8_lossy(&output.stderr).as_ref()), (Some(141), ""));
+}
+
 #[rstest]
 #[case::not_there(&["get", "first", "deploy/api", "-n", "shop"], 1, "error: deployments.apps \"api\" is not in restore point")]
 #[case::nothing(&["get", "first", "deploy", "-n", "none"], 0, "No resources found in none namespace.")]
+#[case::none_of_the_kind(&["get", "first", "po", "-n", "shop"], 0, "No resources found in shop namespace.")]
 #[case::template(&["get", "first", "deploy", "-o", "jsonpath={.a"], 2, "error: the jsonpath template is wrong at `{.a`")]
 #[case::format(&["get", "first", "deploy", "-o", "xml"], 2, "error: there is no output format `xml`")]
 #[case::kind(&["get", "first", "deplyments", "-n", "shop"], 2, "error: there is no kind `deplyments`")]

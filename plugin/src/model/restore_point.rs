@@ -135,7 +135,7 @@ pub struct Manifest {
     pub server_version: String,
     /// What was asked for.
     pub selection: Selection,
-    /// Every kind with at least one object.
+    /// Every kind that was read, also one of which there was no object.
     pub kinds: Vec<KindEntry>,
     /// Asked for and not there.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -149,7 +149,12 @@ pub struct Manifest {
 }
 
 impl Manifest {
-    /// The entry of a kind, if objects of it were saved.
+    /// The entries of the kinds that objects were saved of.
+    pub fn saved_kinds(&self) -> impl Iterator<Item = &KindEntry> {
+        self.kinds.iter().filter(|entry| entry.objects > 0)
+    }
+
+    /// The entry of a kind, if it was read.
     pub fn kind(&self, resource: &GroupResource) -> Option<&KindEntry> {
         self.kinds.iter().find(|entry| &entry.kind.resource == resource)
     }

@@ -74,7 +74,7 @@ pub fn dry_run(manifest: &Manifest, format: RecordFormat) -> Result<String, Docu
         RecordFormat::Yaml => to_yaml(&document)?,
         RecordFormat::Name => {
             let names: Vec<String> =
-                manifest.kinds.iter().map(|entry| entry.kind.resource.to_string()).collect();
+                manifest.saved_kinds().map(|entry| entry.kind.resource.to_string()).collect();
             names.join("\n")
         }
         RecordFormat::Table | RecordFormat::Wide => tables(manifest),
@@ -115,7 +115,7 @@ fn tables(manifest: &Manifest) -> String {
 
 fn kinds(manifest: &Manifest) -> String {
     let mut table = Table::new(["KIND", "OBJECTS", "SIZE"]);
-    for entry in &manifest.kinds {
+    for entry in manifest.saved_kinds() {
         table.push([entry.kind.resource.to_string(), entry.objects.to_string(), size(entry.bytes)]);
     }
     table.render(true)

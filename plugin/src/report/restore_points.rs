@@ -125,7 +125,7 @@ fn missing(manifest: &Manifest) -> Table {
 
 fn kinds(manifest: &Manifest) -> Table {
     let mut table = Table::new(["KIND", "VERSION", "OBJECTS", "SIZE"]);
-    for entry in &manifest.kinds {
+    for entry in manifest.saved_kinds() {
         table.push([
             entry.kind.resource.to_string(),
             entry.kind.version.clone(),

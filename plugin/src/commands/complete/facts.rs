@@ -159,7 +159,7 @@ fn find(repository: &Repository, word: &str) -> anyhow::Result<RestorePoint> {
 }
 
 fn saved_kinds(repository: &Repository, point: &RestorePoint) -> anyhow::Result<Vec<ResourceType>> {
-    Ok(repository.manifest(&point.id)?.kinds.into_iter().map(|entry| entry.kind).collect())
+    Ok(repository.manifest(&point.id)?.saved_kinds().map(|entry| entry.kind.clone()).collect())
 }
 
 fn saved_names(

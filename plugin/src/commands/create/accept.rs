@@ -95,7 +95,7 @@ fn listed(mut entries: impl Iterator<Item = String>) -> String {
 #[cfg(test)]
 mod tests {
     use crate::model::{
-        resource::GroupResource,
+        resource::{GroupResource, ResourceType, Scope},
         restore_point::Missing,
         selection::{Namespaces, Selection},
     };
@@ -113,6 +113,20 @@ mod tests {
         }
     }
 
+    fn resource_type(plural: &str) -> ResourceType {
+        ResourceType {
+            resource: GroupResource::new(plural, ""),
+            version: "v1".to_owned(),
+            kind: plural.to_owned(),
+            singular: String::new(),
+            short_names: Vec::new(),
+            categories: Vec::new(),
+            scope: Scope::Namespaced,
+            verbs: Vec::new(),
+            served_versions: Vec::new(),
+        }
+    }
+
     /// An account with these kinds missing.
     fn without(kinds: &[&str], is_forbidden: bool) -> Ledger {
         let mut ledger = Ledger::default();
@@ -124,7 +138,7 @@ mod tests {
                 remedy: "ask".to_owned(),
             };
             let outcome = KindOutcome { missing: vec![missing], is_forbidden, ..KindOutcome::default() };
-            ledger.settle(&GroupResource::new(kind, ""), outcome);
+            ledger.settle(&resource_type(kind), outcome);
         }
         ledger
     }

@@ -95,7 +95,7 @@ impl Gatherer {
                 self.save(kind, page, names).await?;
             }
             let outcome = outcome.await.unwrap_or_else(|_| lost(kind));
-            self.ledger.settle(&kind.resource, outcome);
+            self.ledger.settle(kind, outcome);
             if let Some(names) = names {
                 self.ledger.require(&kind.resource, names);
             }
@@ -179,7 +179,7 @@ impl Gatherer {
             self.save(kind, page, &None).await?;
         }
         let outcome = list.join_next().await.and_then(Result::ok).unwrap_or_else(|| lost(kind));
-        self.ledger.settle(&kind.resource, outcome);
+        self.ledger.settle(kind, outcome);
         Ok(())
     }
 
@@ -198,7 +198,10 @@ impl Gatherer {
                 self.ledger.forbidden.insert(kind.resource.to_string());
             }
             self.ledger.missing.push(unread_references(kind, count, error));
-        } else if let Some(named) = &named {
+            return Ok(());
+        }
+        self.ledger.settle(kind, KindOutcome::default());
+        if let Some(named) = &named {
             self.ledger.require(&kind.resource, named);
         }
         Ok(())

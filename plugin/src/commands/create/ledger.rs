@@ -116,8 +116,13 @@ impl Ledger {
         }
     }
 
-    /// Notes how the reading of a kind ended.
-    pub(super) fn settle(&mut self, resource: &GroupResource, outcome: KindOutcome) {
+    /// Notes how the reading of a kind ended. One that was read is in the account even if nothing of it was found.
+    pub(super) fn settle(&mut self, kind: &ResourceType, outcome: KindOutcome) {
+        let resource = &kind.resource;
+        let was_read = outcome.missing.is_empty() && outcome.left_out.is_none();
+        if was_read && self.kinds.last().is_none_or(|entry| entry.kind.resource != *resource) {
+            self.kinds.push(KindEntry { kind: kind.clone(), objects: 0, bytes: 0 });
+        }
         self.missing.extend(outcome.missing);
         if outcome.is_forbidden {
             self.forbidden.insert(resource.to_string());
@@ -249,6 +254,22 @@ mod tests {
         assert_eq!((manifest.summary.objects, manifest.left_out[0].objects), (1, 1));
         assert_eq!(manifest.summary.completeness, Completeness::Complete);
         assert_eq!(manifest.summary.namespaces, ["shop"]);
+    }
+
+    #[test]
+    fn a_kind_that_was_read_is_listed_even_if_there_is_nothing_of_it() {
+        let mut ledger = Ledger::default();
+        let page = vec![item(&json!({"metadata": {"name": "a", "namespace": "shop"}}))];
+        ledger.take(&kind("configmaps"), page, &None);
+        ledger.settle(&kind("configmaps"), KindOutcome::default());
+        ledger.settle(&kind("pods"), KindOutcome::default());
+        let left_out = KindOutcome { left_out: Some("no such field".to_owned()), ..KindOutcome::default() };
+        ledger.settle(&kind("services"), left_out);
+        let manifest = closed(ledger);
+        let counts: Vec<_> =
+            manifest.kinds.iter().map(|entry| (entry.kind.kind.as_str(), entry.objects)).collect();
+        assert_eq!(counts, [("configmaps", 1), ("pods", 0)]);
+        assert_eq!(manifest.saved_kinds().count(), 1);
     }
 
     #[test]
