@@ -20,7 +20,7 @@ pub use apply::{FIELD_MANAGER, WriteError, WriteMode, Written};
 pub use connect::{Cluster, ServerVersion};
 pub use discovery::{Discovery, UnreadableGroup};
 pub use kubeconfig::{KubeconfigNames, kubeconfig_names};
-pub use list::{Lanes, ListFailure, ListItem, ListRequest, PageSender};
+pub use list::{Lanes, ListFailure, ListItem, ListRequest, ListStats, PageSender};
 pub use request::RequestError;
 pub use wait::WaitError;
 

@@ -13,6 +13,7 @@ pub(crate) mod get;
 pub(crate) mod history;
 pub(crate) mod list;
 pub(crate) mod ls;
+pub(crate) mod missing;
 pub(crate) mod point;
 pub(crate) mod restore;
 pub(crate) mod session;

@@ -1,6 +1,7 @@
 //! `kubectl backup diff`: what changed between a restore point and the cluster, or another restore point.
 
 mod external;
+mod live;
 mod shown;
 mod sides;
 
@@ -9,13 +10,19 @@ use std::cmp::Ordering;
 use crate::{
     cli::inspect::DiffArgs,
     exit::ExitStatus,
-    model::{object::SavedObject, resource::ResourceType, restore_point::Manifest},
+    model::{
+        object::SavedObject,
+        resource::{ResourceType, Scope as KindScope},
+        restore_point::{KindEntry, Manifest},
+        selection::ClusterScoped,
+    },
     plan::{
         coverage::covers,
         difference::archive_order,
         point_reference::Incomplete,
         select::{KindFilter, LabelSelector, parse_named_object, resolve_one_kind},
     },
+    report::create::missing,
 };
 
 use super::{
@@ -38,28 +45,36 @@ pub(crate) async fn run(args: DiffArgs, session: &Session) -> anyhow::Result<Exi
     let live = if after.is_none() {
         let cluster = session.cluster().await?;
         let discovery = cluster.discover().await?;
-        Some((cluster, discovery.kinds))
+        Some((cluster, discovery))
     } else {
         None
     };
-    let kinds = known_kinds(&before, after.as_ref(), live.iter().flat_map(|(_, kinds)| kinds));
+    let kinds = known_kinds(&before, after.as_ref(), live.iter().flat_map(|(_, discovery)| &discovery.kinds));
     let scope = scope(&args, names, &before, after.as_ref(), &kinds)?;
     let after_name = after.as_ref().map_or_else(|| "live".to_owned(), |point| point.point.id.to_string());
-    let shown = Shown::new(&args, before.point.id.to_string(), after_name, session)?;
+    let mut shown = Shown::new(&args, before.point.id.to_string(), after_name, session)?;
     let coverage = Coverage {
         before: before.manifest.clone(),
         after: after.as_ref().map(|point| point.manifest.clone()),
         kinds,
     };
-    let first = Side::saved(before.clone(), scope.clone());
-    let other = match (after, live) {
+    let mut first = Side::saved(before.clone(), scope.clone());
+    let mut other = match (after, live) {
         (Some(point), _) => Side::saved(point, scope),
-        (None, Some((cluster, served))) => Side::live(cluster, &served, &before, scope),
+        (None, Some((cluster, discovery))) => live::live(cluster, &discovery, &before, scope),
         (None, None) => anyhow::bail!("there is nothing to compare with"),
     };
 
-    let differs = compare(first, other, &coverage, shown).await?;
-    Ok(if differs { ExitStatus::Different } else { ExitStatus::Done })
+    compare(&mut first, &mut other, &coverage, &mut shown).await?;
+    for entry in &other.missing {
+        session.printer.warning(&missing(entry, "not compared"));
+    }
+    let differs = shown.finish().await?;
+    Ok(match (other.missing.is_empty(), differs) {
+        (false, _) => ExitStatus::DiffFailed,
+        (true, true) => ExitStatus::Different,
+        (true, false) => ExitStatus::Done,
+    })
 }
 
 /// The kinds of both sides, each once.
@@ -101,11 +116,11 @@ impl Coverage {
 
 /// Walks both sides in archive order, so that never more than one object of each is held.
 async fn compare(
-    mut first: Side,
-    mut other: Side,
+    first: &mut Side,
+    other: &mut Side,
     coverage: &Coverage,
-    mut shown: Shown,
-) -> anyhow::Result<bool> {
+    shown: &mut Shown,
+) -> anyhow::Result<()> {
     let (mut left, mut right) = (first.next().await?, other.next().await?);
     let mut not_covered = 0_u64;
     loop {
@@ -119,7 +134,8 @@ async fn compare(
             if order == Ordering::Greater { None } else { left.take() },
             if order == Ordering::Less { None } else { right.take() },
         );
-        if coverage.covers(&pair) {
+        let can_tell = pair.0.as_ref().is_none_or(|object| other.can_tell(&object.key));
+        if can_tell && coverage.covers(&pair) {
             shown.pair(pair.0, pair.1)?;
         } else {
             not_covered += 1;
@@ -131,8 +147,8 @@ async fn compare(
             right = other.next().await?;
         }
     }
-    tracing::info!(not_covered, "objects on one side that the other side was never asked for");
-    shown.finish().await
+    tracing::info!(not_covered, "objects on one side that the other was never asked for or did not give");
+    Ok(())
 }
 
 fn scope(
@@ -150,9 +166,9 @@ fn scope(
             Ok((resolve_one_kind(&named.kind, kinds)?, named.name))
         })
         .collect::<anyhow::Result<Vec<_>>>()?;
-    let saved =
-        before.manifest.kinds.iter().chain(after.iter().flat_map(|point| point.manifest.kinds.iter()));
-    let resources = saved
+    let manifests = std::iter::once(&before.manifest).chain(after.iter().map(|point| &point.manifest));
+    let resources = manifests
+        .flat_map(|manifest| manifest.kinds.iter().filter(|entry| is_comparable(manifest, entry)))
         .map(|entry| entry.kind.resource.clone())
         .filter(|resource| filter.admits(resource))
         .filter(|resource| objects.is_empty() || objects.iter().any(|(kind, _)| kind == resource))
@@ -163,4 +179,11 @@ fn scope(
     };
     let selector = args.selector.as_deref().map(LabelSelector::parse).transpose()?;
     Ok(Scope { resources, namespaces, objects, selector })
+}
+
+/// Of a kind outside namespaces that was read only for what the rest refers to, a new object is no difference.
+fn is_comparable(manifest: &Manifest, entry: &KindEntry) -> bool {
+    entry.objects > 0
+        || entry.kind.scope == KindScope::Namespaced
+        || manifest.selection.cluster_scoped == ClusterScoped::All
 }

@@ -154,7 +154,8 @@ fn left_out_kind(kind: &ResourceType, reason: &str) -> LeftOut {
     LeftOut { resource: kind.resource.clone(), objects: 0, reason: reason.to_owned() }
 }
 
-fn missing_group(unknown: &UnknownGroup) -> Missing {
+/// What a group whose kinds are unknown leaves missing.
+pub fn missing_group(unknown: &UnknownGroup) -> Missing {
     Missing {
         what: unknown.group_version.clone(),
         namespaces: Vec::new(),

@@ -10,13 +10,13 @@ use crate::model::{
     facts::ObjectFacts,
     object::ObjectKey,
     resource::{GroupResource, ResourceType},
-    restore_point::Manifest,
+    restore_point::{Manifest, Missing},
     selection::ClusterScoped,
 };
 
 /// Whether the restore point of `manifest` would hold the object if it existed at that time.
 ///
-/// `kinds` are all kinds known from anywhere: a manifest names only those it holds objects of. When in doubt the
+/// `kinds` are all kinds known from anywhere: a manifest names only those that were read for it. When in doubt the
 /// answer is no, since a field selector can only be evaluated by the server.
 pub fn covers(manifest: &Manifest, kinds: &[ResourceType], key: &ObjectKey, body: &Value) -> bool {
     let selection = &manifest.selection;
@@ -42,7 +42,7 @@ pub fn covers(manifest: &Manifest, kinds: &[ResourceType], key: &ObjectKey, body
         && !excluded
         && labelled
         && selection.field_selector.is_none()
-        && !is_missing(manifest, key)
+        && !is_missing(&manifest.missing, key)
         && !is_left_out(kinds, key, body)
 }
 
@@ -50,9 +50,10 @@ fn means(word: &str, kinds: &[ResourceType], resource: &GroupResource) -> bool {
     resolve_kind(word, kinds).is_ok_and(|found| found.contains(resource))
 }
 
-fn is_missing(manifest: &Manifest, key: &ObjectKey) -> bool {
+/// Whether the object belongs to what could not be read.
+pub fn is_missing(missing: &[Missing], key: &ObjectKey) -> bool {
     let (resource, group) = (key.resource.to_string(), key.resource.group.as_str());
-    manifest.missing.iter().any(|missing| {
+    missing.iter().any(|missing| {
         let is_kind =
             missing.what == resource || missing.what.split('/').next() == Some(group) && !group.is_empty();
         let is_place = missing.namespaces.is_empty()

@@ -10,6 +10,7 @@ use tokio::{
 use crate::{
     archive::Capture,
     cluster::{Lanes, ListFailure, ListItem, PageSender, RequestError},
+    commands::missing::missing,
     model::{
         object::CapturedObject,
         resource::{ResourceType, Scope},
@@ -22,7 +23,7 @@ use crate::{
 
 use super::{
     ledger::Ledger,
-    reader::{KindOutcome, Reader, missing},
+    reader::{KindOutcome, Reader},
 };
 
 /// Bytes of objects that lists may be ahead of the archive.

@@ -7,8 +7,9 @@ use tokio::sync::OnceCell;
 
 use crate::{
     cluster::{Cluster, ListFailure, ListItem, ListRequest, PageSender, RequestError},
+    commands::missing::{add, missing},
     model::{
-        resource::{GroupResource, ResourceType, Scope},
+        resource::{ResourceType, Scope},
         restore_point::Missing,
     },
     plan::backup::Names,
@@ -271,42 +272,8 @@ fn settle(
         Err(failure) => {
             outcome.is_forbidden |=
                 matches!(&failure, ListFailure::Request(error) if error.is_forbidden());
-            add_missing(outcome, missing(&kind.resource, namespace, &failure));
+            add(&mut outcome.missing, missing(&kind.resource, namespace, &failure));
         }
-    }
-}
-
-/// The same reason in several namespaces is one entry.
-fn add_missing(outcome: &mut KindOutcome, new: Missing) {
-    let is_same = |known: &&mut Missing| {
-        known.what == new.what && known.remedy == new.remedy && !known.namespaces.is_empty()
-    };
-    match outcome.missing.iter_mut().find(is_same) {
-        Some(known) => known.namespaces.extend(new.namespaces),
-        None => outcome.missing.push(new),
-    }
-}
-
-/// What a failed list leaves missing.
-pub(super) fn missing(resource: &GroupResource, namespace: Option<&str>, failure: &ListFailure) -> Missing {
-    let (reason, remedy) = match failure {
-        ListFailure::Request(error) if error.is_forbidden() => (
-            error.one_line(),
-            format!("ask for the right to list {resource}, or leave the kind out with --exclude {resource}"),
-        ),
-        ListFailure::Request(error) => (
-            error.one_line(),
-            error.hint().unwrap_or_else(|| {
-                format!("see whether `kubectl get {resource}` works, or leave the kind out with --exclude {resource}")
-            }),
-        ),
-        other => (other.to_string(), format!("run it again, or leave the kind out with --exclude {resource}")),
-    };
-    Missing {
-        what: resource.to_string(),
-        namespaces: namespace.map(str::to_owned).into_iter().collect(),
-        reason,
-        remedy,
     }
 }
 

@@ -2,27 +2,21 @@
 
 use std::{collections::BTreeSet, ops::ControlFlow};
 
-use anyhow::Context;
 use tokio::sync::mpsc;
 
 use crate::{
     archive::ReadFilter,
-    cluster::{Cluster, Lanes, ListRequest},
-    commands::{point::OpenPoint, session::blocking},
+    commands::{missing, point::OpenPoint, session::blocking},
     model::{
         object::{ObjectKey, SavedObject},
-        resource::{GroupResource, ResourceType, Scope as KindScope},
-        selection::Namespaces,
+        resource::GroupResource,
+        restore_point::Missing,
     },
-    plan::select::LabelSelector,
+    plan::{coverage::is_missing, select::LabelSelector},
 };
 
 /// Objects of one side that wait for the other.
-const AHEAD: usize = 64;
-/// Bytes of a list that wait to be compared.
-const READ_AHEAD: usize = 8 << 20;
-/// Objects per page of a list.
-const CHUNK: u32 = 500;
+pub(super) const AHEAD: usize = 64;
 
 /// What is compared.
 #[derive(Clone, Debug)]
@@ -38,7 +32,7 @@ pub(super) struct Scope {
 }
 
 impl Scope {
-    fn admits(&self, object: &SavedObject) -> bool {
+    pub(super) fn admits(&self, object: &SavedObject) -> bool {
         let key = &object.key;
         let in_place = match (&self.namespaces, &key.namespace) {
             (None, _) => true,
@@ -52,20 +46,40 @@ impl Scope {
     }
 }
 
+/// What is read of one side.
+pub(super) enum Read {
+    /// The next object.
+    Object(SavedObject),
+    /// Something in this place of the order that could not be read.
+    Missing(Missing),
+}
+
 /// One side.
 pub(super) struct Side {
-    objects: mpsc::Receiver<anyhow::Result<SavedObject>>,
+    pub(super) reads: mpsc::Receiver<anyhow::Result<Read>>,
+    pub(super) missing: Vec<Missing>,
 }
 
 impl Side {
     /// The next object; None at the end.
     pub(super) async fn next(&mut self) -> anyhow::Result<Option<SavedObject>> {
-        self.objects.recv().await.transpose()
+        loop {
+            match self.reads.recv().await.transpose()? {
+                Some(Read::Object(object)) => return Ok(Some(object)),
+                Some(Read::Missing(entry)) => missing::add(&mut self.missing, entry),
+                None => return Ok(None),
+            }
+        }
+    }
+
+    /// Whether the object would have been seen by now if it were there.
+    pub(super) fn can_tell(&self, key: &ObjectKey) -> bool {
+        !is_missing(&self.missing, key)
     }
 
     /// A restore point.
     pub(super) fn saved(opened: OpenPoint, scope: Scope) -> Self {
-        let (sink, objects) = mpsc::channel(AHEAD);
+        let (sink, reads) = mpsc::channel(AHEAD);
         tokio::spawn(async move {
             let failed = sink.clone();
             let read = blocking(move || {
@@ -75,7 +89,7 @@ impl Side {
                     ..ReadFilter::default()
                 };
                 opened.repository.each_object(&opened.point.id, &filter, &mut |object| {
-                    if !scope.admits(&object) || sink.blocking_send(Ok(object)).is_ok() {
+                    if !scope.admits(&object) || sink.blocking_send(Ok(Read::Object(object))).is_ok() {
                         ControlFlow::Continue(())
                     } else {
                         ControlFlow::Break(())
@@ -88,110 +102,6 @@ impl Side {
                 let _ = failed.send(Err(error)).await;
             }
         });
-        Self { objects }
+        Self { reads, missing: Vec::new() }
     }
-
-    /// The cluster, as far as the restore point of `before` covers it.
-    pub(super) fn live(cluster: Cluster, served: &[ResourceType], before: &OpenPoint, scope: Scope) -> Self {
-        let (sink, objects) = mpsc::channel(AHEAD);
-        let requests = requests(served, before, &scope);
-        tokio::spawn(async move {
-            if let Err(error) = list_all(&cluster, requests, &scope, &sink).await {
-                let _ = sink.send(Err(error)).await;
-            }
-        });
-        Self { objects }
-    }
-}
-
-/// One list for each kind and namespace, in archive order, at the version that the restore point has if it can be had.
-fn requests(served: &[ResourceType], before: &OpenPoint, scope: &Scope) -> Vec<ListRequest> {
-    let mut kinds: Vec<ResourceType> = Vec::new();
-    for resource in &scope.resources {
-        let Some(live) = served.iter().find(|kind| kind.resource == *resource) else { continue };
-        let mut kind = live.clone();
-        if let Some(saved) = before.manifest.kind(resource)
-            && live.served_versions.contains(&saved.kind.version)
-        {
-            kind.version.clone_from(&saved.kind.version);
-        }
-        kinds.push(kind);
-    }
-    kinds.sort_by_key(|kind| (kind.scope == KindScope::Cluster, kind.resource.to_string()));
-    let places = places(before, scope);
-    let mut requests = Vec::new();
-    for kind in kinds {
-        let namespaces = match (&places, kind.scope) {
-            (Some(names), KindScope::Namespaced) => names.iter().cloned().map(Some).collect(),
-            _ => vec![None],
-        };
-        requests.extend(namespaces.into_iter().map(|namespace| ListRequest {
-            kind: kind.clone(),
-            namespace,
-            only_namespaces: None,
-            only_names: None,
-            label_selector: None,
-            field_selector: None,
-            chunk_size: CHUNK,
-            is_patient: true,
-        }));
-    }
-    requests
-}
-
-/// The namespaces to list one by one, in the order of their objects' keys; None to list all at once.
-fn places(before: &OpenPoint, scope: &Scope) -> Option<Vec<String>> {
-    let covered = match (&scope.namespaces, &before.manifest.selection.namespaces) {
-        (Some(names), _) => Some(names.iter().cloned().collect()),
-        (None, Namespaces::Named(names)) => Some(names.clone()),
-        (None, Namespaces::All) => None,
-    };
-    covered.map(|mut names: Vec<String>| {
-        names.sort_by_key(|name| format!("{name}/"));
-        names.dedup();
-        names
-    })
-}
-
-async fn list_all(
-    cluster: &Cluster,
-    requests: Vec<ListRequest>,
-    scope: &Scope,
-    sink: &mpsc::Sender<anyhow::Result<SavedObject>>,
-) -> anyhow::Result<()> {
-    for request in requests {
-        let (senders, mut lanes) = Lanes::new(1, READ_AHEAD);
-        let Some(mut pages) = senders.into_iter().next() else { continue };
-        let resource = request.kind.resource.clone();
-        let list = async {
-            let listed = cluster.list(&request, &mut pages).await;
-            // The reading end learns from this that the list has ended.
-            drop(pages);
-            listed
-        };
-        let pass_on = async {
-            while let Some(page) = lanes.next_page(0).await {
-                for item in page {
-                    let body = serde_json::from_slice(&item.json)
-                        .with_context(|| format!("could not read an object of `{resource}`"))?;
-                    let key =
-                        ObjectKey::new(resource.clone(), item.facts.namespace.as_deref(), &item.facts.name);
-                    let object = SavedObject { key, body };
-                    if scope.admits(&object) && sink.send(Ok(object)).await.is_err() {
-                        return Ok(());
-                    }
-                }
-            }
-            anyhow::Ok(())
-        };
-        let (list, passed_on) = tokio::join!(list, pass_on);
-        passed_on?;
-        list.with_context(|| match &request.namespace {
-            Some(namespace) => {
-                format!("could not list `{}` in namespace `{namespace}`", request.kind.resource)
-            }
-            None => format!("could not list `{}`", request.kind.resource),
-        })?;
-    }
-    Ok(())
 }
