@@ -6,6 +6,7 @@
 
 mod crash;
 mod create;
+mod inspect;
 mod manners;
 mod restore;
 mod smoke;
