@@ -305,7 +305,9 @@ mod tests {
         let location = |path: &str| Location::Folder(folder.path().join(path));
         let absent = judge_room(&location("a/b"), archive::room(&location("a/b")));
         let present = judge_room(&location(""), archive::room(&location("")));
-        assert!(absent.level != Level::Problem && present.level != Level::Problem);
+        let relative = Location::Folder("no-such-folder-here".into());
+        let relative = judge_room(&relative, archive::room(&relative));
+        assert!([absent, present, relative].iter().all(|finding| finding.level != Level::Problem));
         std::fs::write(folder.path().join("file"), "").unwrap();
         assert_eq!(judge_room(&location("file"), archive::room(&location("file"))).level, Level::Problem);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);

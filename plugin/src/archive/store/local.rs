@@ -195,7 +195,9 @@ impl Store for LocalStore {
     }
 
     fn room(&self) -> Result<Option<u64>, StoreError> {
-        let folder = self.root.ancestors().find(|folder| folder.is_dir()).unwrap_or(&self.root);
+        let above = self.root.ancestors().find(|folder| folder.is_dir());
+        // A relative path of one part lies in the current folder.
+        let folder = above.unwrap_or(Path::new("."));
         if self.exists()? {
             // A file without a name, gone with its handle.
             let mut file = tempfile::tempfile_in(folder).map_err(self.failed("write", TEMPORARY))?;
