@@ -3,6 +3,7 @@
 mod collect;
 mod execute;
 mod look;
+mod owners;
 mod request;
 mod results;
 mod write;
@@ -32,6 +33,7 @@ use super::{
 };
 use collect::Collector;
 use execute::{Execution, writes};
+use owners::Owners;
 use request::Request;
 use results::{Shown, outcomes, planned};
 use write::Writer;
@@ -158,7 +160,7 @@ async fn execute(
             map: request.map,
             policy: request.policy,
             mode,
-            uids: Mutex::default(),
+            owners: Owners::default(),
             warnings: Mutex::default(),
         }),
         repository: request.repository,

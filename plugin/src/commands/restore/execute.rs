@@ -61,23 +61,22 @@ impl Execution {
             }
         }
         if self.writer.mode == WriteMode::Real {
-            self.second_try(&steps.into_values().flatten().collect::<Vec<_>>(), &mut results).await?;
+            self.second_try(steps.into_values(), &mut results).await?;
         }
         Ok(results)
     }
 
-    /// What was refused for want of something that was restored after it.
+    /// What was refused for want of something that was restored after it; and then what such an owner owns.
     async fn second_try(
         &self,
-        order: &[usize],
+        steps: impl Iterator<Item = Vec<usize>>,
         results: &mut BTreeMap<usize, Finished>,
     ) -> anyhow::Result<()> {
-        let again: Vec<_> = order
-            .iter()
-            .copied()
-            .filter(|index| results.get(index).is_some_and(|finished| finished.worth_another_try))
-            .collect();
-        self.step(&again, results).await
+        for mut again in steps {
+            again.retain(|index| results.get(index).is_some_and(|finished| finished.worth_another_try));
+            self.step(&again, results).await?;
+        }
+        Ok(())
     }
 
     async fn step(&self, indices: &[usize], results: &mut BTreeMap<usize, Finished>) -> anyhow::Result<()> {

@@ -1,7 +1,7 @@
 //! Writing one object as the plan says, and telling a passing trouble from a refusal.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::BTreeSet,
     sync::{Mutex, PoisonError},
     time::Duration,
 };
@@ -27,6 +27,8 @@ use crate::{
         sanitize::{give_up_node_ports, owners::relink, sanitize},
     },
 };
+
+use super::owners::Owners;
 
 /// Tries of a write that meets passing trouble: about ten seconds in all.
 const TRIES: u32 = 8;
@@ -79,8 +81,8 @@ pub(super) struct Writer {
     pub(super) map: NamespaceMap,
     pub(super) policy: ConflictPolicy,
     pub(super) mode: WriteMode,
-    /// The uids of the owners made in this run.
-    pub(super) uids: Mutex<HashMap<usize, String>>,
+    /// What became of the owners in this run.
+    pub(super) owners: Owners,
     /// What the server warned of, each once.
     pub(super) warnings: Mutex<BTreeSet<String>>,
 }
@@ -98,12 +100,26 @@ impl Writer {
         {
             return Finished::because(Outcome::NotTried, reason);
         }
+        if let Some(reason) = self.owners.lack(&self.plan, object) {
+            // The owner may have another try too.
+            let refused = Finished::because(Outcome::Refused, reason);
+            return self.note_owner(index, Finished { worth_another_try: true, ..refused });
+        }
         let notes = self.prepare(object, &mut body);
         let mut finished = match object.decision.action {
             Action::Patch => self.apply(kind, key, body).await,
             _ => self.create_or_copy(index, object, kind, body).await,
         };
         finished.notes.extend(notes);
+        self.note_owner(index, finished)
+    }
+
+    /// Remembers, for its dependants, that an owner was not written.
+    fn note_owner(&self, index: usize, finished: Finished) -> Finished {
+        let failed = matches!(finished.outcome, Outcome::Refused | Outcome::Skipped);
+        if failed && self.plan.objects[index].owns {
+            self.owners.was_not_written(index, finished.outcome);
+        }
         finished
     }
 
@@ -148,14 +164,13 @@ impl Writer {
         let resource = &object.candidate.key.resource;
         self.map.apply(resource, body);
         let mut notes = sanitize(resource, body, &self.plan.sanitize);
-        let uids = self.uids.lock().unwrap_or_else(PoisonError::into_inner);
         notes.extend(relink(body, |owner| {
             let (_, link) = object.owners.iter().find(|(saved, _)| saved == owner)?;
             match link {
                 OwnerLink::Live(uid) => Some(uid.clone()),
                 OwnerLink::Planned(index) => {
-                    let made = uids.get(index).or(self.plan.objects[*index].uid.as_ref()).cloned();
-                    made.or_else(|| (self.mode == WriteMode::DryRun).then(|| NO_UID.to_owned()))
+                    let uid = self.owners.uid(&self.plan, *index);
+                    uid.or_else(|| (self.mode == WriteMode::DryRun).then(|| NO_UID.to_owned()))
                 }
                 OwnerLink::Gone => None,
             }
@@ -223,8 +238,8 @@ impl Writer {
                 return Some(Finished::because(Outcome::Skipped, reason));
             }
         };
-        if let (true, Some(uid)) = (object.owns, &live.uid) {
-            self.uids.lock().unwrap_or_else(PoisonError::into_inner).insert(index, uid.clone());
+        if let (true, None, Some(uid)) = (object.owns, &live.deleting, &live.uid) {
+            self.owners.is_there(index, uid.clone());
         }
         let state = live.state(&Content::of(&kind.resource, body.clone()));
         if let Live::Terminating(_) = state {
@@ -292,7 +307,7 @@ impl Writer {
 
     fn remember(&self, index: usize, object: &PlannedObject, written: Written) {
         if object.owns && object.candidate.origin != Origin::Invented {
-            self.uids.lock().unwrap_or_else(PoisonError::into_inner).insert(index, written.uid);
+            self.owners.is_there(index, written.uid);
         }
         self.warn(written.warnings);
     }
