@@ -15,7 +15,7 @@ pub enum ExitStatus {
     Incomplete,
     /// `diff` found a difference: 1, as in diff(1).
     Different,
-    /// `diff` failed: above 1, as in diff(1).
+    /// `diff` failed, or could not compare all that was asked for: above 1, as in diff(1).
     DiffFailed,
     /// Nobody reads stdout any more, as after `| head`: what a process gets that the signal for it ends, which is
     /// what a shell expects of every program in a pipeline. It says nothing about the work.
