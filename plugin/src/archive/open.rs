@@ -21,9 +21,10 @@ use super::{
 const ATTEMPT: &str = "open the repository";
 const CREATE: &str = "create the repository";
 
-/// Size of a pack. restic's own default; rustic's grows with the repository, and memory with it.
+/// Size of a pack. Up to three are in memory at once, one filled, one waiting and one written. restic's default is
+/// 16 MiB and its least 4; rustic's grows with the repository, and memory with it.
 /// As text, since rustic does not re-export the type of sizes that it takes.
-const PACK_SIZE: &str = "16MiB";
+const PACK_SIZE: &str = "8MiB";
 /// Size of a chunk: the average of restic's chunker.
 const CHUNK_SIZE: &str = "1MiB";
 

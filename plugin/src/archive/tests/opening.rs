@@ -151,7 +151,7 @@ fn settings_of_a_new_repository_are_as_meant() {
     let fixture = Fixture::new();
     let (repository, _) = fixture.repository.inner.connect(false).unwrap();
     let config = repository.config();
-    assert_eq!((config.version, config.chunk_size, config.datapack_size), (2, Some(1 << 20), Some(16 << 20)));
+    assert_eq!((config.version, config.chunk_size, config.datapack_size), (2, Some(1 << 20), Some(8 << 20)));
     assert!(config.extra_verify());
 }
 
