@@ -123,11 +123,7 @@ fn words(args: &CreateArgs) -> anyhow::Result<Selection> {
     selection.label_selector.clone_from(&args.filter.selector);
     selection.field_selector.clone_from(&args.field_selector);
     selection.cluster_scoped = args.filter.cluster_scoped;
-    let is_narrowed = selection.label_selector.is_some()
-        || selection.field_selector.is_some()
-        || !selection.include_kinds.is_empty()
-        || !selection.exclude_kinds.is_empty();
-    if !selection.objects.is_empty() && is_narrowed {
+    if !selection.objects.is_empty() && selection.is_filtered() {
         return Err(UsageError::with_hint(
             "objects are named, so there is nothing for a selector, --include or --exclude to choose from",
             "leave out either the names or the filters",

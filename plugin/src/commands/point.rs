@@ -42,12 +42,12 @@ pub(crate) async fn open_all(
     session: &Session,
 ) -> anyhow::Result<Vec<OpenPoint>> {
     let repository = session.repository().await?;
-    let words: Vec<String> = words.iter().map(|&word| word.to_owned()).collect();
+    let wanted: Vec<String> = words.iter().map(|&word| word.to_owned()).collect();
     let (opened, skipped) = blocking(move || {
         let points = repository.restore_points()?;
-        let mut opened = Vec::with_capacity(words.len());
+        let mut opened = Vec::with_capacity(wanted.len());
         let mut skipped: Vec<String> = Vec::new();
-        for word in &words {
+        for word in &wanted {
             let resolved = point_reference::resolve(word, &points, &Zoned::now(), incomplete)?;
             skipped.extend(
                 resolved.skipped.iter().map(|point| format!("{} ({})", point.id, point.summary.name)),
@@ -68,5 +68,23 @@ pub(crate) async fn open_all(
             skipped.join(", ")
         ));
     }
+    for (word, point) in words.iter().zip(&opened) {
+        if let Some(warning) = part_only(word, point) {
+            session.printer.warning(&warning);
+        }
+    }
     Ok(opened)
+}
+
+/// What to say when `latest` or a time means a backup of a few objects; whoever gives its name or id knows it.
+fn part_only(word: &str, point: &OpenPoint) -> Option<String> {
+    let summary = &point.point.summary;
+    let is_named = word == summary.name || point.point.id.0.starts_with(&word.to_ascii_lowercase());
+    (!is_named && point.manifest.selection.is_narrowed()).then(|| {
+        format!(
+            "`{word}` is {}, which was made of a part only ({}); `kubectl backup list` shows the others",
+            point.described(),
+            summary.scope
+        )
+    })
 }

@@ -86,4 +86,25 @@ impl Selection {
             cluster_scoped: ClusterScoped::default(),
         }
     }
+
+    /// Whether it takes less than everything that its namespaces hold.
+    pub fn is_narrowed(&self) -> bool {
+        !self.objects.is_empty() || self.is_filtered()
+    }
+
+    /// Whether kinds, labels or fields decide what of its namespaces is taken.
+    pub fn is_filtered(&self) -> bool {
+        self.label_selector.is_some()
+            || self.field_selector.is_some()
+            || !self.include_kinds.is_empty()
+            || !self.exclude_kinds.is_empty()
+    }
+
+    /// Whether Namespace objects are asked for by their kind, and not only along with what they hold.
+    pub fn names_namespaces(&self) -> bool {
+        let kinds = self.include_kinds.iter().chain(self.objects.iter().map(|object| &object.kind));
+        kinds
+            .into_iter()
+            .any(|kind| matches!(kind.to_lowercase().as_str(), "ns" | "namespace" | "namespaces"))
+    }
 }

@@ -33,7 +33,11 @@ pub(super) fn accept(
     provenance: Provenance,
     require_complete: bool,
 ) -> Result<Manifest, NothingSaved> {
-    if ledger.objects() == 0 {
+    let selection = &provenance.selection;
+    // A selector that nothing matches must not leave a restore point that looks like a backup.
+    let is_hollow =
+        selection.is_narrowed() && !selection.names_namespaces() && ledger.holds_namespaces_alone();
+    if ledger.objects() == 0 || is_hollow {
         return Err(nothing_read(ledger, provenance));
     }
     if require_complete && !ledger.missing.is_empty() {
@@ -94,7 +98,9 @@ fn listed(mut entries: impl Iterator<Item = String>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use crate::cluster::ListItem;
     use crate::model::{
+        facts::ObjectFacts,
         resource::{GroupResource, ResourceType, Scope},
         restore_point::Missing,
         selection::{Namespaces, Selection},
@@ -148,6 +154,36 @@ mod tests {
         let kinds = ["a", "b", "c", "d", "e", "f", "g"];
         let error = accept(without(&kinds, true), provenance(), false).unwrap_err();
         insta::assert_snapshot!(error, @"nothing was saved: nothing of namespace shop could be read, for listing is forbidden: a, b, c, d, e and 2 more");
+    }
+
+    #[test]
+    fn a_selector_that_nothing_matches_saves_no_lone_namespace() {
+        let namespaces = ResourceType {
+            resource: GroupResource::new("namespaces", ""),
+            version: "v1".to_owned(),
+            kind: "Namespace".to_owned(),
+            singular: String::new(),
+            short_names: Vec::new(),
+            categories: Vec::new(),
+            scope: Scope::Cluster,
+            verbs: Vec::new(),
+            served_versions: Vec::new(),
+        };
+        let ledger = || {
+            let mut ledger = Ledger::default();
+            let json = r#"{"metadata":{"name":"shop"}}"#;
+            let item = ListItem { facts: ObjectFacts::read(json).unwrap(), json: json.into() };
+            ledger.take(&namespaces, vec![item], &None);
+            ledger
+        };
+        assert!(accept(ledger(), provenance(), false).is_ok());
+        let mut narrowed = provenance();
+        narrowed.selection.label_selector = Some("a=b".to_owned());
+        let error = accept(ledger(), narrowed, false).unwrap_err();
+        insta::assert_snapshot!(error, @"nothing was saved: no object matches the selection (namespace shop)");
+        let mut asked_for = provenance();
+        asked_for.selection.include_kinds = vec!["ns".to_owned()];
+        assert!(accept(ledger(), asked_for, false).is_ok());
     }
 
     #[test]

@@ -159,6 +159,12 @@ impl Ledger {
         self.kinds.iter().map(|entry| entry.objects).sum()
     }
 
+    /// Whether nothing was taken in but Namespace objects, which come along by themselves.
+    pub(super) fn holds_namespaces_alone(&self) -> bool {
+        let namespaces = GroupResource::new("namespaces", "");
+        self.kinds.iter().all(|entry| entry.objects == 0 || entry.kind.resource == namespaces)
+    }
+
     /// Closes the account.
     pub(super) fn close(self, provenance: Provenance) -> Manifest {
         let objects = self.objects();

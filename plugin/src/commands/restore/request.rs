@@ -1,13 +1,12 @@
 //! What a restore was asked for, completed from the repository and checked.
 
-use jiff::Zoned;
-
 use crate::{
     archive::Repository,
     cli::restore::{OnConflict, RestoreArgs},
     commands::{
         failure::UsageError,
-        session::{Session, blocking},
+        point::{self, OpenPoint},
+        session::Session,
     },
     model::{
         resource::ResourceType,
@@ -16,7 +15,7 @@ use crate::{
     plan::{
         conflict::ConflictPolicy,
         map_namespace::NamespaceMap,
-        point_reference::{self, Incomplete},
+        point_reference::Incomplete,
         restore::{Candidate, wanted::Wanted},
         select::{KindFilter, LabelSelector, parse_named_object, resolve_one_kind},
     },
@@ -50,17 +49,9 @@ impl Request {
         let map = NamespaceMap::parse(&args.map_namespace).map_err(|error| {
             UsageError::with_hint(error.to_string(), "for example: --map-namespace shop=shop-test")
         })?;
-        let repository = session.repository().await?;
-        let reader = repository.clone();
-        let (word, allow) = (args.restore_point.clone(), args.allow_incomplete);
-        let (point, manifest) = blocking(move || {
-            let points = reader.restore_points()?;
-            let incomplete = if allow { Incomplete::Allow } else { Incomplete::Skip };
-            let found = point_reference::resolve(&word, &points, &Zoned::now(), incomplete)?.point.clone();
-            let manifest = reader.manifest(&found.id)?;
-            Ok((found, manifest))
-        })
-        .await?;
+        let incomplete = if args.allow_incomplete { Incomplete::Allow } else { Incomplete::Skip };
+        let OpenPoint { repository, point, manifest } =
+            point::open(&args.restore_point, incomplete, session).await?;
         warn_of_losses(&manifest, session);
         let wanted = wanted(args, &manifest, session)?;
         check_map(&map, &manifest)?;
