@@ -29,7 +29,7 @@ spec:
     spec: {containers: [{name: web, image: 'registry.example/web:1'}]}
 ";
 
-/// What is different afterwards: a Secret's value, one ConfigMap more and one less, and a kind that was not there.
+/// What is different afterwards: a Secret's value, one `ConfigMap` more and one less, and a kind that was not there.
 const CHANGED: &str = "apiVersion: v1
 kind: Secret
 metadata: {name: token}
