@@ -7,6 +7,7 @@ mod backend;
 mod check;
 mod error;
 mod generated_key;
+mod index;
 mod layout;
 mod open;
 mod read;
@@ -31,9 +32,9 @@ use std::{
 
 use jiff::Timestamp;
 use rustic_core::{
-    Credentials, FileType, IndexedFullStatus, IndexedIdsStatus, OpenStatus, Repository as RusticRepository,
-    RepositoryBackends, RepositoryOptions, WriteBackend,
-    repofile::{IndexFile, IndexId, MasterKey},
+    Credentials, FileType, IndexedIdsStatus, OpenStatus, Repository as RusticRepository, RepositoryBackends,
+    RepositoryOptions, WriteBackend,
+    repofile::{IndexId, MasterKey},
 };
 use tokio::sync::mpsc::Receiver;
 
@@ -45,6 +46,7 @@ use crate::model::{
 };
 
 use backend::Backend;
+use index::{Index, damaged_indexes, index_error};
 use store::Store;
 
 /// Where to say what the user should know and what keeps nothing from going on.
@@ -158,7 +160,7 @@ struct Inner {
     store: Arc<dyn Store>,
     key: MasterKey,
     warn: Warn,
-    index: Mutex<Option<Arc<RusticRepository<IndexedFullStatus>>>>,
+    index: Mutex<Option<Arc<Index>>>,
 }
 
 impl Inner {
@@ -183,13 +185,20 @@ impl Inner {
     }
 
     fn connect_through(&self, backend: &Arc<Backend>) -> Result<RusticRepository<OpenStatus>, ArchiveError> {
-        Self::rustic(backend)?.open(&Credentials::Masterkey(self.key.clone())).map_err(|error| {
+        Self::connect_with(&self.key, backend)
+    }
+
+    fn connect_with(
+        key: &MasterKey,
+        backend: &Arc<Backend>,
+    ) -> Result<RusticRepository<OpenStatus>, ArchiveError> {
+        Self::rustic(backend)?.open(&Credentials::Masterkey(key.clone())).map_err(|error| {
             ArchiveError::damaged("its file `config` cannot be read", "open the repository", &error)
         })
     }
 
     /// The index for reading, read once.
-    fn index(&self) -> Result<Arc<RusticRepository<IndexedFullStatus>>, ArchiveError> {
+    fn index(&self) -> Result<Arc<Index>, ArchiveError> {
         let mut index = self.index.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(index) = &*index {
             return Ok(Arc::clone(index));
@@ -202,21 +211,27 @@ impl Inner {
                 .to_indexed()
                 .map_err(|error| index_error(&error))?,
         };
+        let loaded = Index::new(loaded, Arc::clone(&self.store), self.key.clone());
         Ok(Arc::clone(index.insert(Arc::new(loaded))))
     }
 
     /// The index for writing: only what is stored already, in little memory.
+    ///
+    /// An index file that lists a pack which is lost is left out: a restore point that counts on what it lists
+    /// could not be read.
     fn index_ids_for_saving(
         &self,
     ) -> Result<(RusticRepository<IndexedIdsStatus>, Arc<Backend>), ArchiveError> {
         let (repository, backend) = self.connect(true)?;
-        let loaded = match repository.to_indexed_ids() {
-            Ok(loaded) => loaded,
-            Err(error) => self
-                .without_damaged_index(&backend, &error)?
-                .to_indexed_ids()
-                .map_err(|error| index_error(&error))?,
-        };
+        let survey = index::Survey::of(&repository, &*self.store)?;
+        for (id, damage) in &survey.unreadable {
+            self.warn_of_index(id, damage);
+        }
+        if let Some(loss) = survey.loss() {
+            (self.warn)(&loss);
+        }
+        survey.leave_out(&backend);
+        let loaded = repository.to_indexed_ids().map_err(|error| index_error(&error))?;
         Ok((loaded, backend))
     }
 
@@ -232,37 +247,20 @@ impl Inner {
         tracing::debug!(error = error::plain_text(error), "could not read the index as a whole");
         let repository = self.connect_through(backend)?;
         for (id, damage) in damaged_indexes(&repository)? {
-            (self.warn)(&format!("the index file `index/{}` is left out: {damage}", id.to_hex().as_str()));
+            self.warn_of_index(&id, &damage);
             backend.ignore(FileType::Index, &id);
         }
         self.connect_through(backend)
+    }
+
+    fn warn_of_index(&self, id: &IndexId, damage: &ArchiveError) {
+        (self.warn)(&format!("the index file `index/{}` is left out: {damage}", id.to_hex().as_str()));
     }
 
     /// After a write the index on disk is newer than ours.
     fn forget_index(&self) {
         *self.index.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
-}
-
-/// Index files that cannot be read, with the reason.
-fn damaged_indexes(
-    repository: &RusticRepository<OpenStatus>,
-) -> Result<Vec<(IndexId, ArchiveError)>, ArchiveError> {
-    let ids: Vec<IndexId> = repository.list().map_err(|error| index_error(&error))?.collect();
-    let mut damaged = Vec::new();
-    for id in ids {
-        if let Err(error) = repository.get_file::<IndexFile>(&id) {
-            match index_error(&error) {
-                damage if damage.is_damage() => damaged.push((id, damage)),
-                other => return Err(other),
-            }
-        }
-    }
-    Ok(damaged)
-}
-
-fn index_error(error: &rustic_core::RusticError) -> ArchiveError {
-    ArchiveError::damaged("its index cannot be read", "read the index", error)
 }
 
 /// Turns a panic into an error: rustic unwraps in places that damaged input can reach.

@@ -20,6 +20,7 @@ use super::{
     Inner,
     backend::{self, hexadecimal},
     error::ArchiveError,
+    index::Index,
     layout::{Group, MANIFEST, NAMESPACED, NON_NAMESPACED, folder_namespace, refuse_component},
     shard, snapshots,
     store::Store,
@@ -75,7 +76,7 @@ pub(super) enum EntryContent {
 
 /// One restore point, open for reading.
 pub(super) struct Reader {
-    repository: Arc<RusticRepository<IndexedFullStatus>>,
+    index: Arc<Index>,
     root: TreeId,
     id: RestorePointId,
 }
@@ -84,16 +85,12 @@ impl Reader {
     /// Opens a restore point.
     pub(super) fn open(inner: &Inner, id: &RestorePointId) -> Result<Self, ArchiveError> {
         let found = snapshots::find(inner, id)?;
-        Ok(Self { repository: inner.index()?, root: found.snapshot.tree, id: id.clone() })
+        Ok(Self { index: inner.index()?, root: found.snapshot.tree, id: id.clone() })
     }
 
     /// Over an index and tree that are known already.
-    pub(super) fn new(
-        repository: Arc<RusticRepository<IndexedFullStatus>>,
-        root: TreeId,
-        id: RestorePointId,
-    ) -> Self {
-        Self { repository, root, id }
+    pub(super) fn new(index: Arc<Index>, root: TreeId, id: RestorePointId) -> Self {
+        Self { index, root, id }
     }
 
     /// The manifest.
@@ -178,43 +175,14 @@ impl Reader {
         limit: usize,
         what: &dyn Fn() -> String,
     ) -> Result<Bytes, ArchiveError> {
-        let damaged = |error: Box<rustic_core::RusticError>| ArchiveError::damaged(what(), ATTEMPT, &error);
-        let entry = match blob_type {
-            BlobType::Tree => self.repository.get_index_entry(&TreeId::from(id)),
-            BlobType::Data => self.repository.get_index_entry(&DataId::from(id)),
-        }
-        .map_err(damaged)?;
-        if entry.data_length() as usize > limit {
-            return Err(ArchiveError::damage(format!("{}: it claims {} bytes", what(), entry.data_length())));
-        }
-        // Not through rustic's cache: each shard is read once, and the cache would hold 32 MB of them.
-        let content = self.repository.cat_blob(blob_type, id.to_hex().as_str()).map_err(damaged)?;
-        // The cipher proves that a part was written with our key, not that it is the right one.
-        if hexadecimal(&Sha256::digest(&content)) != id.to_hex().as_str() {
-            return Err(ArchiveError::damage(format!("{}: its checksum does not match", what())));
-        }
-        Ok(content)
+        self.index.read(|repository| read_blob(repository, blob_type, id, limit, what))
     }
 
     /// Fails with damage unless every part is in the index and its pack in the store.
     pub(super) fn is_stored(&self, store: &dyn Store, parts: &[DataId]) -> Result<(), ArchiveError> {
-        for part in parts {
-            let entry = self
-                .repository
-                .get_index_entry(part)
-                .map_err(|error| ArchiveError::damaged("part of it is in no index", ATTEMPT, &error))?;
-            let name = backend::name(FileType::Pack, &entry.pack);
-            let size =
-                store.size(&name).map_err(|source| ArchiveError::Store { attempt: ATTEMPT, source })?;
-            match size {
-                None => return Err(ArchiveError::damage(format!("`{name}` is missing"))),
-                Some(size) if size < u64::from(entry.location.offset) + u64::from(entry.location.length) => {
-                    return Err(ArchiveError::damage(format!("`{name}` is too short")));
-                }
-                Some(_) => {}
-            }
-        }
-        Ok(())
+        parts
+            .iter()
+            .try_for_each(|part| self.index.read(|repository| is_part_stored(repository, store, part)))
     }
 
     /// The groups that `filter` admits, each with its folder, in archive order.
@@ -311,6 +279,49 @@ impl Reader {
             }
         }
         Ok(())
+    }
+}
+
+fn read_blob(
+    repository: &RusticRepository<IndexedFullStatus>,
+    blob_type: BlobType,
+    id: BlobId,
+    limit: usize,
+    what: &dyn Fn() -> String,
+) -> Result<Bytes, ArchiveError> {
+    let damaged = |error: Box<rustic_core::RusticError>| ArchiveError::damaged(what(), ATTEMPT, &error);
+    let entry = match blob_type {
+        BlobType::Tree => repository.get_index_entry(&TreeId::from(id)),
+        BlobType::Data => repository.get_index_entry(&DataId::from(id)),
+    }
+    .map_err(damaged)?;
+    if entry.data_length() as usize > limit {
+        return Err(ArchiveError::damage(format!("{}: it claims {} bytes", what(), entry.data_length())));
+    }
+    // Not through rustic's cache: each shard is read once, and the cache would hold 32 MB of them.
+    let content = repository.cat_blob(blob_type, id.to_hex().as_str()).map_err(damaged)?;
+    // The cipher proves that a part was written with our key, not that it is the right one.
+    if hexadecimal(&Sha256::digest(&content)) != id.to_hex().as_str() {
+        return Err(ArchiveError::damage(format!("{}: its checksum does not match", what())));
+    }
+    Ok(content)
+}
+
+fn is_part_stored(
+    repository: &RusticRepository<IndexedFullStatus>,
+    store: &dyn Store,
+    part: &DataId,
+) -> Result<(), ArchiveError> {
+    let entry = repository
+        .get_index_entry(part)
+        .map_err(|error| ArchiveError::damaged("part of it is in no index", ATTEMPT, &error))?;
+    let name = backend::name(FileType::Pack, &entry.pack);
+    match store.size(&name).map_err(|source| ArchiveError::Store { attempt: ATTEMPT, source })? {
+        None => Err(ArchiveError::damage(format!("`{name}` is missing"))),
+        Some(size) if size < u64::from(entry.location.offset) + u64::from(entry.location.length) => {
+            Err(ArchiveError::damage(format!("`{name}` is too short")))
+        }
+        Some(_) => Ok(()),
     }
 }
 

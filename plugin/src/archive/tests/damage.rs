@@ -169,3 +169,42 @@ fn a_restore_point_under_the_name_of_another_is_found() {
     assert_eq!(fixture.repository.restore_points().unwrap().len(), 1);
     assert!(fixture.repository.check(CheckDepth::Structure).unwrap().is_damaged());
 }
+
+/// All packs lost, or each in turn cut short: the next run must not count on what they held.
+#[rstest::rstest]
+#[case::all_lost(|packs: &[PathBuf], _: usize| packs.iter().for_each(|pack| fs::remove_file(pack).unwrap()), 0)]
+#[case::first_lost(|packs: &[PathBuf], which: usize| fs::remove_file(&packs[which]).unwrap(), 0)]
+#[case::second_lost(|packs: &[PathBuf], which: usize| fs::remove_file(&packs[which]).unwrap(), 1)]
+#[case::first_cut_short(cut_short, 0)]
+#[case::second_cut_short(cut_short, 1)]
+fn what_lost_packs_held_is_stored_again(#[case] lose: fn(&[PathBuf], usize), #[case] which: usize) {
+    let fixture = Fixture::new();
+    let old = fixture.save(&config_maps("shop", 50));
+    let packs = fixture.files("data");
+    assert_eq!(packs.len(), 2, "objects and folders: {packs:?}");
+    lose(&packs, which);
+    let objects = [config_maps("shop", 50), config_maps("web", 1)].concat();
+    let new = save(&fixture.reopened(), &objects).unwrap();
+    let warnings = fixture.warnings();
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(warnings[0].contains("data/"), "{warnings:?}");
+    assert!(warnings[0].ends_with("kubectl backup check"), "{warnings:?}");
+
+    let repository = fixture.reopened();
+    assert_eq!(read_all(&repository, &new.id, &ReadFilter::default()).len(), 51);
+    repository.manifest(&new.id).unwrap();
+    for depth in [CheckDepth::Structure, CheckDepth::Data] {
+        let report = assert_found(&fixture.reopened(), depth, &old.id);
+        let named: Vec<_> = report.findings.iter().flat_map(|finding| &finding.restore_points).collect();
+        assert!(!named.contains(&&new.id), "{:#?}", report.findings);
+    }
+    // What was stored again is relied on: the same once more adds nothing.
+    let stored = fixture.files("data").len();
+    save(&fixture.reopened(), &objects).unwrap();
+    assert_eq!(fixture.files("data").len(), stored);
+}
+
+fn cut_short(packs: &[PathBuf], which: usize) {
+    let length = fs::metadata(&packs[which]).unwrap().len();
+    fs::File::options().write(true).open(&packs[which]).unwrap().set_len(length / 2).unwrap();
+}
