@@ -11,6 +11,7 @@ pub(crate) mod doctor;
 pub(crate) mod failure;
 pub(crate) mod get;
 pub(crate) mod history;
+mod interrupt;
 pub(crate) mod list;
 pub(crate) mod ls;
 pub(crate) mod missing;

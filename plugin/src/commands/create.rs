@@ -2,7 +2,6 @@
 
 mod accept;
 mod gather;
-mod interrupt;
 mod ledger;
 mod name;
 mod reader;
@@ -32,12 +31,12 @@ use crate::{
 
 use super::{
     failure::UsageError,
+    interrupt::Interrupt,
     session::{Session, blocking},
 };
 pub(crate) use accept::NothingSaved;
 use accept::accept;
 use gather::{Gatherer, Sink};
-use interrupt::Interrupt;
 use ledger::{Ledger, Provenance};
 use reader::{Reach, Reader};
 
@@ -58,7 +57,10 @@ pub(crate) async fn run(args: CreateArgs, session: &Session) -> anyhow::Result<E
     let selection = place(selection, &cluster);
     let created = Timestamp::now();
     let backup = Backup::prepare(&args, cluster, selection, created).await?;
-    let interrupt = Interrupt::listen(session.printer.clone());
+    let printer = session.printer.clone();
+    let interrupt = Interrupt::listen(move || {
+        printer.note("interrupted: stopping without saving; once more stops at once");
+    });
     if args.dry_run {
         let manifest = backup.count(session, &interrupt).await?;
         report_missing(session, &manifest, "would not be saved");

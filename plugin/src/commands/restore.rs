@@ -6,14 +6,12 @@ mod look;
 mod owners;
 mod request;
 mod results;
+mod waiting;
 mod write;
 
 use std::{
     io::{self, IsTerminal},
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex},
 };
 
 use anyhow::Context;
@@ -29,6 +27,7 @@ use crate::{
 
 use super::{
     failure::UsageError,
+    interrupt::Interrupt,
     session::{Session, blocking},
 };
 use collect::Collector;
@@ -36,6 +35,7 @@ use execute::{Execution, writes};
 use owners::Owners;
 use request::Request;
 use results::{Shown, outcomes, planned};
+use waiting::Waiting;
 use write::Writer;
 
 /// Collisions that an error names.
@@ -151,7 +151,11 @@ async fn execute(
 ) -> anyhow::Result<ExitStatus> {
     let total = writes(&plan.counts()) as u64;
     let what = if mode == WriteMode::Real { "restoring objects" } else { "checking objects" };
-    let stopped = Arc::new(AtomicBool::new(false));
+    let progress = Progress::begin(&session.printer, what, Some(total));
+    let told = progress.clone();
+    let interrupt = Interrupt::listen(move || {
+        told.note("interrupted: ending the writes under way; once more stops at once");
+    });
     let execution = Execution {
         writer: Arc::new(Writer {
             cluster,
@@ -161,35 +165,20 @@ async fn execute(
             policy: request.policy,
             mode,
             owners: Owners::default(),
+            waiting: Waiting { progress: progress.clone(), stopped: interrupt.stopped() },
             warnings: Mutex::default(),
         }),
         repository: request.repository,
         point: request.point.id.clone(),
         parallel: usize::from(args.parallel),
-        progress: Progress::begin(&session.printer, what, Some(total)),
-        stopped: Arc::clone(&stopped),
     };
-    let listener = tokio::spawn(stop_on_interrupt(stopped, execution.progress.clone()));
     let finished = execution.run().await;
-    listener.abort();
-    execution.progress.finish();
+    progress.finish();
     let shown = Shown { printer: &session.printer, format: args.output, point: &request.point.id };
-    let interrupted = execution.stopped.load(Ordering::Relaxed);
+    let interrupted = interrupt.stopped().is_set();
     let objects = outcomes(&execution.writer, &finished?, interrupted);
     if mode == WriteMode::DryRun {
         return shown.checked(&objects, &execution.writer);
     }
     shown.result(&objects, &execution.writer, interrupted)
-}
-
-/// The first Ctrl-C lets what is under way end; a second one is not caught.
-async fn stop_on_interrupt(stopped: Arc<AtomicBool>, progress: Progress) {
-    if tokio::signal::ctrl_c().await.is_ok() {
-        stopped.store(true, Ordering::Relaxed);
-        progress.note("interrupted: ending the writes under way");
-    }
-    if tokio::signal::ctrl_c().await.is_ok() {
-        #[expect(clippy::exit, reason = "the user asked twice, and a hung write must not keep the process")]
-        std::process::exit(1);
-    }
 }

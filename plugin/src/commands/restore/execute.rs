@@ -3,10 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     ops::ControlFlow,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::Arc,
     time::Duration,
 };
 
@@ -24,7 +21,6 @@ use crate::{
         restore_point::RestorePointId,
     },
     plan::{order::Wave, restore::Origin},
-    report::progress::Progress,
 };
 
 use super::{
@@ -44,9 +40,6 @@ pub(super) struct Execution {
     pub(super) repository: Repository,
     pub(super) point: RestorePointId,
     pub(super) parallel: usize,
-    pub(super) progress: Progress,
-    /// Set by Ctrl-C: what is under way ends, nothing new begins.
-    pub(super) stopped: Arc<AtomicBool>,
 }
 
 impl Execution {
@@ -105,7 +98,7 @@ impl Execution {
         );
         while let Some(finished) = writing.next().await {
             let (index, finished) = finished?;
-            self.progress.advance(u64::from(!results.contains_key(&index)));
+            self.writer.waiting.progress.advance(u64::from(!results.contains_key(&index)));
             results.insert(index, finished);
         }
         reading.await?
@@ -118,7 +111,7 @@ impl Execution {
         sender: mpsc::Sender<(usize, Value)>,
     ) -> tokio::task::JoinHandle<anyhow::Result<()>> {
         let (repository, point) = (self.repository.clone(), self.point.clone());
-        let (writer, stopped) = (Arc::clone(&self.writer), Arc::clone(&self.stopped));
+        let (writer, stopped) = (Arc::clone(&self.writer), self.writer.waiting.stopped.clone());
         tokio::spawn(blocking(move || {
             let candidate = |index: usize| &writer.plan.objects[index].candidate;
             let (invented, saved): (Vec<usize>, Vec<usize>) =
@@ -143,11 +136,7 @@ impl Execution {
                 {
                     return ControlFlow::Break(());
                 }
-                if stopped.load(Ordering::Relaxed) {
-                    ControlFlow::Break(())
-                } else {
-                    ControlFlow::Continue(())
-                }
+                if stopped.is_set() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             })?;
             Ok(())
         }))
@@ -162,17 +151,17 @@ impl Execution {
             let key = self.writer.plan.objects[index].candidate.target();
             let Some(definitions) = self.writer.kinds.saved(&key.resource) else { continue };
             let kind = self.writer.kinds.saved(&GroupResource::from(key.name.clone()));
-            self.progress.message(&format!("waiting for {}", key.name));
-            let waited = self.writer.cluster.wait_until_served(definitions, key, kind, SERVED_LIMIT).await;
-            if let Err(error) = waited {
+            let served = self.writer.cluster.wait_until_served(definitions, key, kind, SERVED_LIMIT);
+            if let Some(Err(error)) =
+                self.writer.waiting.until(&format!("{} to be served", key.name), served).await
+            {
                 finished.notes.push(format!("made, but not served: {error}"));
             }
         }
-        self.progress.message("");
     }
 
     fn is_stopped(&self) -> bool {
-        self.stopped.load(Ordering::Relaxed)
+        self.writer.waiting.stopped.is_set()
     }
 }
 

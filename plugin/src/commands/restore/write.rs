@@ -7,7 +7,6 @@ use std::{
 };
 
 use serde_json::Value;
-use tokio::time::sleep;
 
 use crate::{
     cluster::{Cluster, WriteError, WriteMode, Written},
@@ -28,7 +27,7 @@ use crate::{
     },
 };
 
-use super::owners::Owners;
+use super::{owners::Owners, waiting::Waiting};
 
 /// Tries of a write that meets passing trouble: about ten seconds in all.
 const TRIES: u32 = 8;
@@ -83,6 +82,7 @@ pub(super) struct Writer {
     pub(super) mode: WriteMode,
     /// What became of the owners in this run.
     pub(super) owners: Owners,
+    pub(super) waiting: Waiting,
     /// What the server warned of, each once.
     pub(super) warnings: Mutex<BTreeSet<String>>,
 }
@@ -215,7 +215,9 @@ impl Writer {
             if trouble(&error) == Trouble::LastsAWhile && attempt >= 2 {
                 return Finished::refused(&error);
             }
-            sleep(pause(attempt)).await;
+            if !self.waiting.pause(pause(attempt)).await {
+                return Finished::refused(&error);
+            }
         }
         Finished::new(Outcome::NotTried)
     }
@@ -287,7 +289,9 @@ impl Writer {
             if trouble(&error) == Trouble::None || attempt >= TRIES {
                 return Finished::refused(&error);
             }
-            sleep(pause(attempt)).await;
+            if !self.waiting.pause(pause(attempt)).await {
+                return Finished::refused(&error);
+            }
         }
         Finished::new(Outcome::NotTried)
     }
@@ -300,9 +304,17 @@ impl Writer {
             ));
         }
         let limit = if key.resource.plural == "namespaces" { NAMESPACE_LIMIT } else { DELETION_LIMIT };
-        self.cluster.wait_until_gone(kind, key, limit).await.map_err(|error| {
-            Finished::because(Outcome::Refused, format!("the live one is still being deleted: {error}"))
-        })
+        let place =
+            key.namespace.as_ref().map(|namespace| format!(" in namespace {namespace}")).unwrap_or_default();
+        let what = format!("{} {}{place} to be deleted", kind.kind_word(), key.name);
+        match self.waiting.until(&what, self.cluster.wait_until_gone(kind, key, limit)).await {
+            None => Err(Finished::because(Outcome::NotTried, "interrupted")),
+            Some(Ok(())) => Ok(()),
+            Some(Err(error)) => Err(Finished::because(
+                Outcome::Refused,
+                format!("the live one is still being deleted: {error}"),
+            )),
+        }
     }
 
     fn remember(&self, index: usize, object: &PlannedObject, written: Written) {
