@@ -147,8 +147,12 @@ fn each_policy_does_what_it_says_to_an_object_that_differs() {
     world.back_up();
     world.kubectl(&["patch", "configmap/app", "-p", r#"{"data":{"key":"changed","mine":"kept"}}"#]).success();
 
-    let skipped = world.restore(&["configmap/app"]).success().json();
+    let passed_over = world.restore(&["configmap/app"]).exits_with(3);
+    assert!(passed_over.stderr.contains("--on-conflict patch"), "named and not done: {passed_over:?}");
+    assert_eq!(state(&passed_over.json(), "configmap/app"), "skipped");
+    let skipped = world.restore(&["configmap/app", "--on-conflict=skip"]).success().json();
     assert_eq!(state(&skipped, "configmap/app"), "skipped");
+    world.restore(&[]).success();
     assert_eq!(world.object("configmap/app").unwrap()["data"]["key"], "changed");
 
     let before = world.object("configmap/app").unwrap();

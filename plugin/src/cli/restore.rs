@@ -10,7 +10,7 @@ use super::{
 /// What to do with an object that is already in the cluster and differs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum OnConflict {
-    /// Leave the live object as it is.
+    /// Leave the live object as it is; the default.
     Skip,
     /// Set what the saved object states; leave what only the live one has.
     Patch,
@@ -55,8 +55,8 @@ pub struct RestoreArgs {
     #[arg(long, value_name = "FROM=TO", value_delimiter = ',')]
     pub map_namespace: Vec<String>,
     /// What to do with an object that exists and differs
-    #[arg(long, value_enum, default_value = "skip")]
-    pub on_conflict: OnConflict,
+    #[arg(long, value_enum)]
+    pub on_conflict: Option<OnConflict>,
     /// Show what would happen and change nothing
     #[arg(long, value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "client")]
     pub dry_run: Option<DryRun>,

@@ -10,6 +10,7 @@ mod waiting;
 mod write;
 
 use std::{
+    collections::BTreeMap,
     io::{self, IsTerminal},
     sync::{Arc, Mutex},
 };
@@ -34,7 +35,7 @@ use collect::Collector;
 use execute::{Execution, writes};
 use owners::Owners;
 use request::Request;
-use results::{Shown, outcomes, planned};
+use results::{Shown, named_and_skipped, outcomes, planned};
 use waiting::Waiting;
 use write::Writer;
 
@@ -61,7 +62,9 @@ pub(crate) async fn run(args: RestoreArgs, session: &Session) -> anyhow::Result<
     let facts = look::look(&cluster, &candidates, &kinds).await?;
     let plan = RestorePlan::new(candidates, &facts, &kinds, request.policy);
     drop(facts);
-    let shown = Shown { printer: &session.printer, format: args.output, point: &request.point.id };
+    let passed_over = if request.policy_is_default { named_and_skipped(&plan, &BTreeMap::new()) } else { 0 };
+    let shown =
+        Shown { printer: &session.printer, format: args.output, point: &request.point.id, passed_over };
 
     let counts = plan.counts();
     if let Some(conflicts) = counts.get(&Action::Conflict) {
@@ -76,7 +79,8 @@ pub(crate) async fn run(args: RestoreArgs, session: &Session) -> anyhow::Result<
         let objects = planned(&plan, &kinds);
         shown.plan(&objects, Some("client"))?;
         session.printer.note(&format!("plan: {}; nothing was changed", report::summary(&objects)));
-        return Ok(status(counts.contains_key(&Action::Refuse)));
+        shown.hint_at_policy();
+        return Ok(status(passed_over > 0 || counts.contains_key(&Action::Refuse)));
     }
     if args.dry_run.is_none() && !args.yes && !confirm(&plan, &kinds, &cluster, session).await? {
         session.printer.note("nothing was changed");
@@ -134,8 +138,12 @@ async fn confirm(
     if writes == 0 {
         return Ok(true);
     }
-    let question =
-        format!("Plan: {}. Write {writes} objects to {}?", report::summary(&objects), cluster.context());
+    let question = format!(
+        "Plan: {}. Write {} to context `{}`?",
+        report::summary(&objects),
+        report::objects(writes),
+        cluster.context()
+    );
     let question = crate::report::terminal::clean_line(&question).into_owned();
     blocking(move || Ok(dialoguer::Confirm::new().with_prompt(question).default(false).interact()?)).await
 }
@@ -174,9 +182,13 @@ async fn execute(
     };
     let finished = execution.run().await;
     progress.finish();
-    let shown = Shown { printer: &session.printer, format: args.output, point: &request.point.id };
+    let finished = finished?;
+    let passed_over =
+        if request.policy_is_default { named_and_skipped(&execution.writer.plan, &finished) } else { 0 };
+    let shown =
+        Shown { printer: &session.printer, format: args.output, point: &request.point.id, passed_over };
     let interrupted = interrupt.stopped().is_set();
-    let objects = outcomes(&execution.writer, &finished?, interrupted);
+    let objects = outcomes(&execution.writer, &finished, interrupted);
     if mode == WriteMode::DryRun {
         return shown.checked(&objects, &execution.writer);
     }

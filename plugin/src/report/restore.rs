@@ -95,6 +95,11 @@ pub fn summary<S: State>(objects: &[RestoredObject<S>]) -> String {
     words.join(", ")
 }
 
+/// `1 object`, `2 objects`.
+pub fn objects(count: usize) -> String {
+    if count == 1 { "1 object".to_owned() } else { format!("{count} objects") }
+}
+
 /// One line an object, wide with the wave of reasons, notes and refused fields.
 pub fn table<S: State>(objects: &[RestoredObject<S>], wide: bool) -> String {
     let mut table = if wide {
@@ -210,6 +215,7 @@ mod tests {
         skipped   shop        configmap/differs   -
         ");
         assert_eq!(summary(&objects), "40 created, 1 skipped");
+        assert_eq!([super::objects(1), super::objects(2)], ["1 object", "2 objects"]);
         assert_eq!(names(&objects, |state| state == Outcome::Skipped), "configmap/differs\n");
     }
 }

@@ -31,6 +31,8 @@ pub(super) struct Request {
     pub(super) wanted: Wanted,
     pub(super) map: NamespaceMap,
     pub(super) policy: ConflictPolicy,
+    /// The user wrote no policy: an object named and then skipped was not done as asked.
+    pub(super) policy_is_default: bool,
 }
 
 impl From<OnConflict> for ConflictPolicy {
@@ -55,7 +57,9 @@ impl Request {
         warn_of_losses(&manifest, session);
         let wanted = wanted(args, &manifest, session)?;
         check_map(&map, &manifest)?;
-        Ok(Self { repository, point, manifest, wanted, map, policy: args.on_conflict.into() })
+        let policy = args.on_conflict.map_or(ConflictPolicy::Skip, Into::into);
+        let policy_is_default = args.on_conflict.is_none();
+        Ok(Self { repository, point, manifest, wanted, map, policy, policy_is_default })
     }
 
     /// Every `TYPE/NAME` means exactly one object.

@@ -60,6 +60,18 @@ pub(super) fn outcomes(
     writer.plan.objects.iter().enumerate().filter(|(_, object)| is_shown(object)).map(of).collect()
 }
 
+/// How many objects that the user named by `TYPE/NAME` were or would be skipped.
+pub(super) fn named_and_skipped(plan: &RestorePlan, finished: &BTreeMap<usize, Finished>) -> usize {
+    let skipped = |(index, object): &(usize, &PlannedObject)| {
+        object.candidate.origin == Origin::Named
+            && match finished.get(index) {
+                Some(done) => done.outcome == Outcome::Skipped,
+                None => object.decision.action == Action::Skip,
+            }
+    };
+    plan.objects.iter().enumerate().filter(skipped).count()
+}
+
 /// A namespace that is there already was not asked for.
 fn is_shown(object: &PlannedObject) -> bool {
     let asked_for = !matches!(object.candidate.origin, Origin::Needed | Origin::Invented);
@@ -94,6 +106,8 @@ pub(super) struct Shown<'a> {
     pub(super) printer: &'a Printer,
     pub(super) format: RecordFormat,
     pub(super) point: &'a RestorePointId,
+    /// Objects that the user named and that were skipped though the user did not say so.
+    pub(super) passed_over: usize,
 }
 
 impl Shown<'_> {
@@ -117,8 +131,20 @@ impl Shown<'_> {
         self.talk(writer);
         let summary = report::summary(objects);
         self.printer.note(&format!("checked by the server, nothing was changed; it would be: {summary}"));
+        self.hint_at_policy();
         let refused = objects.iter().any(|object| object.state == Outcome::Refused);
-        Ok(super::status(refused))
+        Ok(super::status(refused || self.passed_over > 0))
+    }
+
+    /// How to get what was named and skipped.
+    pub(super) fn hint_at_policy(&self) {
+        if self.passed_over > 0 {
+            self.printer.warning(&format!(
+                "named and yet skipped, since the cluster has another version: {}; --on-conflict patch sets what was \
+                 saved, --on-conflict skip accepts it",
+                report::objects(self.passed_over)
+            ));
+        }
     }
 
     /// What was done.
@@ -141,8 +167,9 @@ impl Shown<'_> {
             );
             return Ok(ExitStatus::Failed);
         }
+        self.hint_at_policy();
         let undone = |state| matches!(state, Outcome::Refused | Outcome::NotTried);
-        Ok(super::status(objects.iter().any(|object| undone(object.state))))
+        Ok(super::status(self.passed_over > 0 || objects.iter().any(|object| undone(object.state))))
     }
 
     fn talk(&self, writer: &Writer) {
