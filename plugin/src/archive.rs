@@ -192,9 +192,9 @@ impl Inner {
         key: &MasterKey,
         backend: &Arc<Backend>,
     ) -> Result<RusticRepository<OpenStatus>, ArchiveError> {
-        Self::rustic(backend)?.open(&Credentials::Masterkey(key.clone())).map_err(|error| {
-            ArchiveError::damaged("its file `config` cannot be read", "open the repository", &error)
-        })
+        Self::rustic(backend)?
+            .open(&Credentials::Masterkey(key.clone()))
+            .map_err(|error| ArchiveError::damaged_config("open the repository", &error))
     }
 
     /// The index for reading, read once.

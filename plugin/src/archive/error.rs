@@ -39,6 +39,16 @@ pub enum ArchiveError {
         /// How it showed.
         source: Option<Cause>,
     },
+    /// A file without which nothing can be read is lost or changed.
+    #[error("the repository cannot be opened: {what}")]
+    Unopenable {
+        /// How that shows.
+        what: &'static str,
+        /// The file or folder.
+        file: &'static str,
+        /// How it showed.
+        source: Option<Cause>,
+    },
     /// The repository's own format is newer than this program.
     #[error("the repository at `{location}` has format version {version}; this program knows 1 and 2")]
     NewerRepository {
@@ -141,7 +151,13 @@ impl ArchiveError {
                     .to_owned()
             }
             Self::Damaged { .. } => {
-                "see what is affected: kubectl backup check --read-data; other restore points may be whole".to_owned()
+                "restore the rest by namespace or kind (-n …, --exclude …), or use another restore point; \
+                 `kubectl backup check --read-data` names the damaged objects"
+                    .to_owned()
+            }
+            // Not `check`: it cannot open the repository either.
+            Self::Unopenable { file, .. } => {
+                format!("put `{file}` back from a copy of the repository: without it nothing can be read")
             }
             Self::NewerRepository { .. } | Self::NewerFormat { .. } => {
                 "upgrade this program: kubectl krew upgrade backup".to_owned()
@@ -176,6 +192,16 @@ impl ArchiveError {
         }
     }
 
+    /// `config` is there, but not as it was, unless the store failed.
+    pub(super) fn damaged_config(attempt: &'static str, error: &RusticError) -> Self {
+        match Self::damaged("", attempt, error) {
+            Self::Damaged { source, .. } => {
+                Self::Unopenable { what: "its file `config` cannot be read", file: "config", source }
+            }
+            other => other,
+        }
+    }
+
     /// Damage that needs no further cause.
     pub(super) fn damage(what: impl Into<String>) -> Self {
         Self::Damaged { what: what.into(), source: None }
@@ -183,7 +209,7 @@ impl ArchiveError {
 
     /// Whether the repository rather than the way to it is at fault.
     pub(super) fn is_damage(&self) -> bool {
-        matches!(self, Self::Damaged { .. })
+        matches!(self, Self::Damaged { .. } | Self::Unopenable { .. })
     }
 }
 

@@ -104,7 +104,8 @@ fn survey(store: &dyn Store) -> Result<Place, ArchiveError> {
     }
     for folder in ["snapshots", "index", "data"] {
         if !store.list(folder).map_err(failed)?.is_empty() {
-            return Err(ArchiveError::damage("its file `config` is missing"));
+            let what = "its file `config` is missing";
+            return Err(ArchiveError::Unopenable { what, file: "config", source: None });
         }
     }
     Ok(if store.list("keys").map_err(failed)?.is_empty() { Place::Nothing } else { Place::Unfinished })
@@ -149,7 +150,7 @@ fn unlock(store: Arc<dyn Store>, access: &Access, warn: Warn) -> Result<Inner, A
         Err(error) if error.is_incorrect_password() => {
             return Err(ArchiveError::WrongPassword { location: store.location() });
         }
-        Err(error) => return Err(ArchiveError::damaged("its file `config` cannot be read", ATTEMPT, &error)),
+        Err(error) => return Err(ArchiveError::damaged_config(ATTEMPT, &error)),
     };
     check_version(&*store, &repository)?;
     Ok(Inner::new(store, repository.key(), warn))
@@ -202,7 +203,8 @@ fn screen_keys(store: &dyn Store, backend: &Backend, warn: &Warn) -> Result<(), 
         }
     }
     if usable == 0 {
-        return Err(ArchiveError::damage("it has no usable key file"));
+        let what = "it has no usable key file";
+        return Err(ArchiveError::Unopenable { what, file: "keys", source: None });
     }
     Ok(())
 }

@@ -84,6 +84,7 @@ fn a_repository_without_its_configuration_is_damaged_and_not_made_anew() {
     fs::remove_file(fixture.folder.path().join("config")).unwrap();
     let error = open_or_create(&access(fixture.folder.path()), silent()).unwrap_err();
     assert!(error.is_damage(), "{error:?}");
+    assert_to_be_put_back(&error, "config");
     assert!(!fixture.folder.path().join("config").exists());
 }
 
@@ -96,6 +97,7 @@ fn a_truncated_configuration_is_damage_and_not_a_wrong_password() {
         fs::write(&path, &content[..length]).unwrap();
         let error = open(&access(fixture.folder.path()), silent()).unwrap_err();
         assert!(error.is_damage(), "{length}: {error:?}");
+        assert_to_be_put_back(&error, "config");
     }
 }
 
@@ -135,6 +137,14 @@ fn key_files_made_to_exhaust_memory_are_left_out() {
     fs::remove_file(key).unwrap();
     let error = open(&access(fixture.folder.path()), silent()).unwrap_err();
     assert!(error.is_damage(), "{error:?}");
+    assert_to_be_put_back(&error, "keys");
+}
+
+/// `check` would be no help: it cannot open the repository either.
+fn assert_to_be_put_back(error: &ArchiveError, file: &str) {
+    let hint = error.hint().unwrap();
+    assert!(hint.contains(&format!("put `{file}` back")), "{hint}");
+    assert!(!hint.contains("kubectl backup check"), "{hint}");
 }
 
 /// Adds a file under the checksum of its content, as anyone who may write to the store can.
