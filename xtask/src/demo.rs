@@ -39,7 +39,8 @@ pub(crate) fn run(args: &DemoArgs) -> Result<()> {
             "the demonstration destroys what it shows, so it takes no cluster of yours: unset `{CONTEXT_VARIABLE}`"
         );
     }
-    shell::run(&mut cargo(["build", "--package", "kubectl-backup"]))?;
+    // With the features of the whole workspace, so that `cargo xtask test` finds everything built.
+    shell::run(&mut cargo(["build", "--workspace", "--bin", "kubectl-backup"]))?;
     with_cluster("demo", |cluster| {
         let folder = tempfile::tempdir().context("could not make a folder for the demonstration")?;
         let demo = Demo::new(cluster, folder.path(), !args.fast && std::io::stdout().is_terminal())?;

@@ -2,9 +2,9 @@
 
 use std::{
     env,
-    io::{self, Write as _},
+    io::{self, BufRead as _, BufReader, Write as _},
     path::{Path, PathBuf},
-    process::{Child, Command, ExitStatus},
+    process::{Child, Command, ExitStatus, Stdio},
     sync::{Arc, OnceLock, atomic::AtomicBool, atomic::Ordering},
     thread,
     time::{Duration, Instant},
@@ -64,18 +64,52 @@ pub fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
+/// Runs a program that must succeed, and shows each line of its stdout to `look` on the way to ours.
+pub fn run_and_look(command: &mut Command, mut look: impl FnMut(&str) + Send) -> Result<()> {
+    check_interrupted()?;
+    let name = line_of(command);
+    say(&format!("\n$ {name}"))?;
+    let mut child =
+        command.stdout(Stdio::piped()).spawn().with_context(|| format!("could not run `{name}`"))?;
+    let output = child.stdout.take().with_context(|| format!("`{name}` has no stdout"))?;
+    let (status, copied) = thread::scope(|scope| {
+        let copying = scope.spawn(move || -> io::Result<()> {
+            for line in BufReader::new(output).lines() {
+                let line = line?;
+                look(&line);
+                writeln!(io::stdout(), "{line}")?;
+            }
+            Ok(())
+        });
+        (watch(&mut child, &name), copying.join())
+    });
+    let status = status?;
+    match copied {
+        Ok(copied) => copied.with_context(|| format!("could not pass on what `{name}` prints"))?,
+        Err(_) => bail!("the reader of what `{name}` prints ended early"),
+    }
+    if !status.success() {
+        bail!("`{name}` failed: {status}");
+    }
+    Ok(())
+}
+
 /// Runs to the end, or to the moment this process is asked to stop.
 pub fn wait(command: &mut Command) -> Result<ExitStatus> {
     check_interrupted()?;
     let name = line_of(command);
     let mut child = command.spawn().with_context(|| format!("could not run `{name}`"))?;
+    watch(&mut child, &name)
+}
+
+fn watch(child: &mut Child, name: &str) -> Result<ExitStatus> {
     loop {
         if let Some(status) = child.try_wait().with_context(|| format!("could not watch `{name}`"))? {
             check_interrupted()?;
             return Ok(status);
         }
         if interrupted() {
-            end(&mut child)?;
+            end(child)?;
             check_interrupted()?;
         }
         thread::sleep(Duration::from_millis(20));

@@ -1,8 +1,12 @@
 //! `cargo xtask test`: every test there is.
 
-use std::process::{Command, Stdio};
+use std::{
+    fmt,
+    io::{self, Write as _},
+    process::{Command, Stdio},
+};
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 
 use crate::shell::{self, cargo, with_cluster};
 
@@ -22,8 +26,42 @@ pub(crate) fn run(args: &TestArgs) -> Result<()> {
         // One failure shall not hide another.
         let mut tests = cargo(["test", "--workspace", "--no-fail-fast", "--", "--include-ignored"]);
         tests.args(&args.filter).env("KUBECTL_BACKUP_TEST_CLUSTER", cluster.name());
-        shell::run(&mut tests)
+        let mut tally = Tally::default();
+        let outcome = shell::run_and_look(&mut tests, |line| tally.take(line));
+        writeln!(io::stdout(), "\n{tally}").context("could not write to stdout")?;
+        outcome
     })
+}
+
+/// The sum of what the test programs say of themselves; the last of them may have had nothing to do.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Tally {
+    passed: u64,
+    failed: u64,
+    skipped: u64,
+}
+
+impl Tally {
+    fn take(&mut self, line: &str) {
+        let Some(result) = line.strip_prefix("test result: ") else { return };
+        // `ok. 5 passed; 0 failed; 1 ignored; …`
+        for part in result.split(['.', ';']) {
+            let Some((count, what)) = part.trim().split_once(' ') else { continue };
+            let Ok(count) = count.parse::<u64>() else { continue };
+            match what {
+                "passed" => self.passed += count,
+                "failed" => self.failed += count,
+                "ignored" => self.skipped += count,
+                _ => {}
+            }
+        }
+    }
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} passed, {} failed, {} skipped", self.passed, self.failed, self.skipped)
+    }
 }
 
 /// Stock restic reads our repositories in the compatibility tests.
@@ -48,4 +86,22 @@ fn ensure_restic() -> Result<()> {
 fn succeeds(command: &mut Command) -> bool {
     let quiet = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     quiet.status().is_ok_and(|status| status.success())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sums_up_what_test_programs_say() {
+        let mut tally = Tally::default();
+        for line in [
+            "test archive::tests::one ... ok",
+            "test result: ok. 5 passed; 0 failed; 1 ignored; 0 measured; 2 filtered out; finished in 0.09s",
+            "test result: FAILED. 3 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 1.10s",
+        ] {
+            tally.take(line);
+        }
+        assert_eq!(tally.to_string(), "8 passed, 2 failed, 1 skipped");
+    }
 }
