@@ -86,6 +86,8 @@ pub enum Command {
     Get(inspect::GetArgs),
     /// Compare a restore point with the cluster or with another one
     ///
+    /// Objects that a controller makes from others, such as the pods of a Deployment, are compared only by name.
+    ///
     /// Exits 0 when there is no difference, 1 when there is one, and above 1 when comparing failed.
     Diff(inspect::DiffArgs),
     /// Show in which restore points an object changed

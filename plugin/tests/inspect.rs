@@ -271,6 +271,7 @@ fn get_ends_without_a_word_when_nobody_reads_on(world: &World, #[case] format: &
 #[case::mixed(&["get", "first", "deploy/web", "cm"], 2, "error: `cm` is no TYPE/NAME, and the others are")]
 #[case::point(&["get", "frist", "deploy"], 1, "error: no restore point is named `frist`")]
 #[case::history(&["history", "cm/none", "-n", "shop"], 1, "error: no restore point holds cm/none in namespace shop")]
+#[case::diff_of_nothing(&["diff", "first", "second", "cm/nope"], 2, "error: on neither side: configmaps/nope")]
 #[case::diff_failed(&["diff", "frist", "second"], 2, "error: no restore point is named `frist`")]
 fn refusal_says_why(world: &World, #[case] arguments: &[&str], #[case] code: i32, #[case] message: &str) {
     let printed = world.run(arguments);

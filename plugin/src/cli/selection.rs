@@ -5,7 +5,7 @@ use crate::model::selection::ClusterScoped;
 /// Namespaces: `-n` and `-A`.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct NamespaceArgs {
-    /// Namespace; repeat or separate by commas for several [default: the context's namespace]
+    /// Namespace; repeat or separate by commas for several
     #[arg(
         short,
         long = "namespace",

@@ -5,14 +5,14 @@ mod live;
 mod shown;
 mod sides;
 
-use std::cmp::Ordering;
+use std::{cmp::Ordering, collections::BTreeSet};
 
 use crate::{
     cli::inspect::DiffArgs,
     exit::ExitStatus,
     model::{
         object::SavedObject,
-        resource::{ResourceType, Scope as KindScope},
+        resource::{GroupResource, ResourceType, Scope as KindScope},
         restore_point::{KindEntry, Manifest},
         selection::ClusterScoped,
     },
@@ -20,12 +20,14 @@ use crate::{
         coverage::covers,
         difference::archive_order,
         point_reference::Incomplete,
+        restore::rules::{Rule, rule},
         select::{KindFilter, LabelSelector, parse_named_object, resolve_one_kind},
     },
     report::create::missing,
 };
 
 use super::{
+    failure::UsageError,
     point::{self, OpenPoint},
     session::Session,
 };
@@ -57,6 +59,7 @@ pub(crate) async fn run(args: DiffArgs, session: &Session) -> anyhow::Result<Exi
         before: before.manifest.clone(),
         after: after.as_ref().map(|point| point.manifest.clone()),
         kinds,
+        named: scope.objects.iter().cloned().collect(),
     };
     let mut first = Side::saved(before.clone(), scope.clone());
     let mut other = match (after, live) {
@@ -65,7 +68,16 @@ pub(crate) async fn run(args: DiffArgs, session: &Session) -> anyhow::Result<Exi
         (None, None) => anyhow::bail!("there is nothing to compare with"),
     };
 
-    compare(&mut first, &mut other, &coverage, &mut shown).await?;
+    let seen = compare(&mut first, &mut other, &coverage, &mut shown).await?;
+    let nowhere: Vec<String> =
+        coverage.named.difference(&seen).map(|(resource, name)| format!("{resource}/{name}")).collect();
+    if !nowhere.is_empty() && other.missing.is_empty() {
+        return Err(UsageError::with_hint(
+            format!("on neither side: {}", nowhere.join(", ")),
+            format!("`kubectl backup ls {}` lists what is in the restore point", before.point.id),
+        )
+        .into());
+    }
     for entry in &other.missing {
         session.printer.warning(&missing(entry, "not compared"));
     }
@@ -99,11 +111,20 @@ struct Coverage {
     /// None for the live cluster, which holds all there is.
     after: Option<Manifest>,
     kinds: Vec<ResourceType>,
+    /// Objects named on the command line.
+    named: BTreeSet<(GroupResource, String)>,
 }
 
 impl Coverage {
+    /// Whether a controller makes the object from another one: that other one is what is compared.
+    fn is_made_by_owner(&self, object: &SavedObject) -> bool {
+        self.named.is_empty()
+            && matches!(rule(&object.key.resource, &object.body, false), Rule::LeaveWithOwner { .. })
+    }
+
     fn covers(&self, pair: &(Option<SavedObject>, Option<SavedObject>)) -> bool {
         match pair {
+            (Some(object), _) | (None, Some(object)) if self.is_made_by_owner(object) => false,
             (Some(object), None) => self
                 .after
                 .as_ref()
@@ -114,13 +135,15 @@ impl Coverage {
     }
 }
 
-/// Walks both sides in archive order, so that never more than one object of each is held.
+/// Walks both sides in archive order, so that never more than one object of each is held. Returns which of the
+/// named objects were met.
 async fn compare(
     first: &mut Side,
     other: &mut Side,
     coverage: &Coverage,
     shown: &mut Shown,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<BTreeSet<(GroupResource, String)>> {
+    let mut seen = BTreeSet::new();
     let (mut left, mut right) = (first.next().await?, other.next().await?);
     let mut not_covered = 0_u64;
     loop {
@@ -134,6 +157,11 @@ async fn compare(
             if order == Ordering::Greater { None } else { left.take() },
             if order == Ordering::Less { None } else { right.take() },
         );
+        if let Some(object) = pair.0.as_ref().or(pair.1.as_ref())
+            && !coverage.named.is_empty()
+        {
+            seen.insert((object.key.resource.clone(), object.key.name.clone()));
+        }
         let can_tell = pair.0.as_ref().is_none_or(|object| other.can_tell(&object.key));
         if can_tell && coverage.covers(&pair) {
             shown.pair(pair.0, pair.1)?;
@@ -148,7 +176,7 @@ async fn compare(
         }
     }
     tracing::info!(not_covered, "objects on one side that the other was never asked for or did not give");
-    Ok(())
+    Ok(seen)
 }
 
 fn scope(
