@@ -14,6 +14,34 @@ pub enum Scope {
     Cluster,
 }
 
+/// API groups that Kubernetes itself serves; kinds of any other group are custom and need a definition.
+const BUILT_IN_GROUPS: [&str; 24] = [
+    "",
+    "admissionregistration.k8s.io",
+    "apiextensions.k8s.io",
+    "apiregistration.k8s.io",
+    "apps",
+    "authentication.k8s.io",
+    "authorization.k8s.io",
+    "autoscaling",
+    "batch",
+    "certificates.k8s.io",
+    "coordination.k8s.io",
+    "discovery.k8s.io",
+    "events.k8s.io",
+    "extensions",
+    "flowcontrol.apiserver.k8s.io",
+    "internal.apiserver.k8s.io",
+    "networking.k8s.io",
+    "node.k8s.io",
+    "policy",
+    "rbac.authorization.k8s.io",
+    "resource.k8s.io",
+    "scheduling.k8s.io",
+    "storage.k8s.io",
+    "storagemigration.k8s.io",
+];
+
 /// A resource without its version, as `kubectl api-resources` names it: `deployments.apps`, `configmaps`.
 ///
 /// The identity of a kind through all of the plugin; versions come and go, this stays.
@@ -30,6 +58,11 @@ impl GroupResource {
     /// `GroupResource::new("deployments", "apps")`.
     pub fn new(plural: impl Into<String>, group: impl Into<String>) -> Self {
         Self { plural: plural.into(), group: group.into() }
+    }
+
+    /// Whether Kubernetes itself serves its group.
+    pub fn is_built_in(&self) -> bool {
+        BUILT_IN_GROUPS.contains(&self.group.as_str())
     }
 }
 

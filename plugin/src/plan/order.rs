@@ -35,37 +35,9 @@ pub enum Wave {
     Gates,
 }
 
-/// API groups that Kubernetes itself serves; kinds of any other group are custom.
-const BUILT_IN_GROUPS: [&str; 24] = [
-    "",
-    "admissionregistration.k8s.io",
-    "apiextensions.k8s.io",
-    "apiregistration.k8s.io",
-    "apps",
-    "authentication.k8s.io",
-    "authorization.k8s.io",
-    "autoscaling",
-    "batch",
-    "certificates.k8s.io",
-    "coordination.k8s.io",
-    "discovery.k8s.io",
-    "events.k8s.io",
-    "extensions",
-    "flowcontrol.apiserver.k8s.io",
-    "internal.apiserver.k8s.io",
-    "networking.k8s.io",
-    "node.k8s.io",
-    "policy",
-    "rbac.authorization.k8s.io",
-    "resource.k8s.io",
-    "scheduling.k8s.io",
-    "storage.k8s.io",
-    "storagemigration.k8s.io",
-];
-
 /// Whether objects of this kind need a custom resource definition or an aggregated API.
 pub fn is_custom(resource: &GroupResource) -> bool {
-    !BUILT_IN_GROUPS.contains(&resource.group.as_str())
+    !resource.is_built_in()
 }
 
 /// The wave of a kind.

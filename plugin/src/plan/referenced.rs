@@ -15,34 +15,6 @@ use serde::Deserialize;
 
 use crate::model::{facts::ObjectFacts, resource::GroupResource};
 
-/// Groups that are built into Kubernetes: their kinds need no CRD.
-const BUILT_IN_GROUPS: &[&str] = &[
-    "",
-    "admissionregistration.k8s.io",
-    "apiextensions.k8s.io",
-    "apiregistration.k8s.io",
-    "apps",
-    "authentication.k8s.io",
-    "authorization.k8s.io",
-    "autoscaling",
-    "batch",
-    "certificates.k8s.io",
-    "coordination.k8s.io",
-    "discovery.k8s.io",
-    "events.k8s.io",
-    "extensions",
-    "flowcontrol.apiserver.k8s.io",
-    "internal.apiserver.k8s.io",
-    "networking.k8s.io",
-    "node.k8s.io",
-    "policy",
-    "rbac.authorization.k8s.io",
-    "resource.k8s.io",
-    "scheduling.k8s.io",
-    "storage.k8s.io",
-    "storagemigration.k8s.io",
-];
-
 /// Kinds whose objects refer to cluster-scoped ones.
 const REFERRING: &[(&str, &str)] = &[
     ("pods", ""),
@@ -87,7 +59,7 @@ impl References {
         facts: &ObjectFacts,
         json: &[u8],
     ) -> Result<(), serde_json::Error> {
-        if !BUILT_IN_GROUPS.contains(&resource.group.as_str()) {
+        if !resource.is_built_in() {
             self.want("customresourcedefinitions", "apiextensions.k8s.io", &resource.to_string());
         }
         let kind = (resource.plural.as_str(), resource.group.as_str());
