@@ -26,7 +26,6 @@ use repository::RepositoryArgs;
     bin_name = "kubectl backup",
     version,
     propagate_version = true,
-    disable_help_subcommand = true,
     max_term_width = 110,
     after_help = "Examples:
   kubectl backup create -n shop
@@ -100,6 +99,8 @@ pub enum Command {
     Doctor(upkeep::DoctorArgs),
     /// Print or install shell completion
     Completion(upkeep::CompletionArgs),
+    /// Print the version of this program
+    Version(upkeep::VersionArgs),
     /// Candidates for the word being typed; called by `kubectl_complete-backup`
     #[command(name = "__complete", hide = true)]
     Complete(upkeep::CompleteArgs),

@@ -50,6 +50,16 @@ pub enum ClusterError {
         /// Those it has.
         contexts: Vec<String>,
     },
+    /// `--user` or `--cluster` names what is not in the kubeconfig.
+    #[error("there is no {what} `{name}` in the kubeconfig")]
+    UnknownName {
+        /// `user`.
+        what: &'static str,
+        /// As asked for.
+        name: String,
+        /// Those it has.
+        known: Vec<String>,
+    },
     /// The context is not in the kubeconfig.
     #[error("there is no context `{context}` in the kubeconfig")]
     UnknownContext {
@@ -103,6 +113,11 @@ pub enum ClusterError {
 }
 
 impl ClusterError {
+    /// Whether the command line is wrong whatever cluster or kubeconfig there is.
+    pub fn is_usage(&self) -> bool {
+        matches!(self, Self::BadFlag { .. })
+    }
+
     /// The next thing to do.
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -117,6 +132,12 @@ impl ClusterError {
             }
             Self::NoContext { contexts } | Self::UnknownContext { contexts, .. } => {
                 Some(format!("choose one with --context: {}", contexts.join(", ")))
+            }
+            Self::UnknownName { what, known, .. } if known.is_empty() => Some(format!(
+                "the kubeconfig has no {what}s; leave --{what} out, or name another with --kubeconfig"
+            )),
+            Self::UnknownName { what, known, .. } => {
+                Some(format!("choose one with --{what}: {}", known.join(", ")))
             }
             Self::Client { .. } => {
                 Some("`kubectl cluster-info` shows whether kubectl can connect".to_owned())

@@ -17,10 +17,13 @@ pub(crate) mod ls;
 pub(crate) mod missing;
 pub(crate) mod point;
 pub(crate) mod restore;
+mod saved_kinds;
 pub(crate) mod session;
+mod version;
 
 use crate::{
     cli::{Cli, Command},
+    cluster::Cluster,
     exit::ExitStatus,
     report::printer::Printer,
 };
@@ -29,6 +32,9 @@ use session::Session;
 /// Runs the verb.
 pub(crate) async fn run(cli: Cli, printer: &Printer) -> anyhow::Result<ExitStatus> {
     let session = Session::new(cli.global, printer.clone());
+    if !matches!(cli.command, Command::Complete(_)) {
+        Cluster::check_flags(&session.global.connection)?;
+    }
     match cli.command {
         Command::Create(args) => create::run(args, &session).await,
         Command::Restore(args) => restore::run(args, &session).await,
@@ -42,6 +48,7 @@ pub(crate) async fn run(cli: Cli, printer: &Printer) -> anyhow::Result<ExitStatu
         Command::Check(args) => check::run(args, &session).await,
         Command::Doctor(args) => doctor::run(args, &session).await,
         Command::Completion(args) => completion::run(&args, &session),
+        Command::Version(args) => version::run(&args, &session),
         Command::Complete(args) => complete::run(args, &session).await,
     }
 }

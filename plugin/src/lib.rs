@@ -35,7 +35,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            printer.error(&format!("error: could not start the async runtime: {error}"));
+            let error = anyhow::Error::new(error).context("could not start the async runtime");
+            printer.error(&commands::failure::render(&error));
             return ExitStatus::Failed.into();
         }
     };
@@ -45,11 +46,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     match outcome {
         Ok(Ok(status)) => status.into(),
         Err(_) => {
-            printer.error(
-                "error: this program ran into a bug of its own
-
-hint: run it again with -v and report what it says",
-            );
+            printer.error(&commands::failure::render(&commands::failure::of_our_own()));
             failure_status.into()
         }
         Ok(Err(error)) if commands::failure::is_reader_gone(&error) => ExitStatus::ReaderGone.into(),

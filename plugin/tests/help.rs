@@ -4,7 +4,7 @@
 
 use std::process::Command;
 
-const VERBS: [&str; 12] = [
+const VERBS: [&str; 13] = [
     "create",
     "restore",
     "list",
@@ -17,6 +17,7 @@ const VERBS: [&str; 12] = [
     "check",
     "doctor",
     "completion",
+    "version",
 ];
 
 /// `kubectl backup ARGUMENTS -h` without the parts named `Connection` and `Repository`.
@@ -105,6 +106,8 @@ fn overview() {
       check       Check that the repository is whole
       doctor      Look for what would keep a backup or restore from working, and name the remedy
       completion  Print or install shell completion
+      version     Print the version of this program
+      help        Print this message or the help of the given subcommand(s)
 
     Options:
       -h, --help     Print help (see more with '--help')
@@ -130,7 +133,7 @@ fn create() {
     Usage: kubectl backup create [OPTIONS] [TYPE/NAME]...
 
     Arguments:
-      [TYPE/NAME]...  Only these objects: `TYPE/NAME`
+      [TYPE/NAME]...  Only these objects: `TYPE/NAME …` or `TYPE NAME …`
 
     Options:
           --name <NAME>       Name of the restore point [default: made from scope and time]
@@ -190,7 +193,7 @@ fn restore() {
     Arguments:
       <RESTORE-POINT>  The restore point: id, name, `latest`, `latest:NAMESPACE`, age (`2h`) or date
                        (`2026-11-20`)
-      [TYPE/NAME]...   Only these objects: `TYPE/NAME`
+      [TYPE/NAME]...   Only these objects: `TYPE/NAME …` or `TYPE NAME …`
 
     Options:
           --map-namespace <FROM=TO>    Restore the objects of one namespace into another:
@@ -400,10 +403,10 @@ fn history() {
     insta::assert_snapshot!(own_help(&["history"]), @r#"
     Show in which restore points an object changed
 
-    Usage: kubectl backup history [OPTIONS] <TYPE/NAME>
+    Usage: kubectl backup history [OPTIONS] <TYPE/NAME>...
 
     Arguments:
-      <TYPE/NAME>  `TYPE/NAME`
+      <TYPE/NAME>...  `TYPE/NAME` or `TYPE NAME`
 
     Options:
           --all      Show every restore point, not only those in which the object changed
@@ -522,4 +525,23 @@ fn completion() {
                          everything [alias: --verbose]
       -q, --quiet        Say nothing but results and errors
     "#);
+}
+
+#[test]
+fn version() {
+    insta::assert_snapshot!(own_help(&["version"]), @r"
+    Print the version of this program
+
+    Usage: kubectl backup version [OPTIONS]
+
+    Options:
+      -h, --help     Print help (see more with '--help')
+      -V, --version  Print version
+
+    Output:
+      -o, --output <OUTPUT>  Output format [possible values: json, yaml]
+      -v, --v[=<LEVEL>]      Say more on stderr: `-v`, `-vv` or `-v=2` for every request, `-v=3` for
+                             everything [alias: --verbose]
+      -q, --quiet            Say nothing but results and errors
+    ");
 }

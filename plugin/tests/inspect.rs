@@ -168,6 +168,7 @@ fn world() -> World {
         namespaces: vec![],
         reason: "user `dev` may not list it".to_owned(),
         remedy: "grant list on secrets".to_owned(),
+        forbidden: false,
     };
     save(&repository, "broken", "2026-01-03T10:00:00Z", &second[..3], vec![missing]);
     World { folder }
@@ -196,6 +197,36 @@ fn describe_says_what_is_missing_and_what_to_do(world: &World) {
     );
 }
 
+const NOTHING_OF_NONE: &str = "warning: the restore point holds nothing of namespace `none`
+No resources found in none namespace.
+";
+
+#[rstest]
+#[case::namespace_of_the_point(&["get", "latest:shop", "cm", "-o", "name"], "configmap/new\nconfigmap/odd\n")]
+#[case::two_words(&["history", "deploy", "web", "-n", "shop", "-o", "name"], "")]
+fn words_mean_what_they_mean_in_kubectl(world: &World, #[case] arguments: &[&str], #[case] stdout: &str) {
+    let printed = world.run(arguments);
+    assert_eq!(printed.code, 0, "{}", printed.stderr);
+    assert!(printed.stdout.starts_with(stdout) && !printed.stdout.is_empty(), "{}", printed.stdout);
+}
+
+/// Also where the output itself can be empty.
+#[rstest]
+fn a_namespace_that_the_point_holds_nothing_of_is_named(world: &World) {
+    for verb in [&["ls", "first", "-n", "none"][..], &["get", "first", "cm", "-n", "none"]] {
+        let table = world.run(verb);
+        assert_eq!((table.code, table.stderr.as_str()), (0, NOTHING_OF_NONE), "{verb:?}");
+        for format in ["name", "json"] {
+            let printed = world.run(&[verb, &["-o", format]].concat());
+            assert!(
+                printed.stderr.contains("holds nothing of namespace `none`"),
+                "{verb:?} {}",
+                printed.stderr
+            );
+        }
+    }
+}
+
 #[rstest]
 fn ls_passes_over_the_incomplete_one_and_says_so(world: &World) {
     let printed = world.run(&["ls"]);
@@ -208,8 +239,8 @@ fn ls_passes_over_the_incomplete_one_and_says_so(world: &World) {
     ");
     assert!(printed.stderr.starts_with("warning: passed over "), "{}", printed.stderr);
     assert_eq!(world.run(&["ls", "first", "cm", "-l", "app=odd", "-o", "name"]).stdout, "configmap/odd\n");
-    assert_eq!(world.run(&["ls", "first", "-n", "none"]).stderr, "No objects found.\n");
-    assert_eq!(world.run(&["ls", "first", "pods"]).stderr, "No objects found.\n");
+    assert_eq!(world.run(&["ls", "first", "-n", "none"]).stderr, NOTHING_OF_NONE);
+    assert_eq!(world.run(&["ls", "first", "pods"]).stderr, "No resources found\n");
 }
 
 #[rstest]
@@ -263,11 +294,22 @@ fn get_ends_without_a_word_when_nobody_reads_on(world: &World, #[case] format: &
 
 #[rstest]
 #[case::not_there(&["get", "first", "deploy/api", "-n", "shop"], 1, "error: deployments.apps \"api\" is not in restore point")]
-#[case::nothing(&["get", "first", "deploy", "-n", "none"], 0, "No resources found in none namespace.")]
+#[case::two_not_there(&["get", "first", "deploy", "api", "db", "-n", "shop"], 1, "error: not in restore point")]
+#[case::nothing(&["get", "first", "deploy", "-n", "none"], 0, NOTHING_OF_NONE)]
+#[case::named_in_another_namespace(&["get", "first", "deploy/web", "-n", "none"], 1, "warning: the restore point holds nothing of namespace `none`\nerror: deployments.apps \"web\" is not in")]
+#[case::empty_kind(&["get", "first", ""], 2, "error: a kind is empty")]
+#[case::empty_kind_among_others(&["get", "first", "cm,"], 2, "error: a kind is empty")]
+#[case::empty_kind_of_ls(&["ls", "first", ""], 2, "error: a kind is empty")]
+#[case::empty_name(&["get", "first", "cm", ""], 2, "error: a NAME is empty")]
+#[case::kind_not_read(&["get", "broken", "secrets", "-n", "shop"], 1, "error: the restore point misses secrets: user `dev` may not list it")]
+#[case::object_of_a_kind_not_read(&["get", "broken", "secret/token", "-n", "shop"], 1, "error: the restore point misses secrets")]
+#[case::short_name_of_a_kind_not_read(&["get", "broken", "sec", "-n", "shop"], 1, "error: there is no kind `sec` in the restore point, which is incomplete: it misses secrets")]
+#[case::kind_not_read_of_ls(&["ls", "broken", "secrets"], 1, "error: the restore point misses secrets")]
+#[case::history_of_two(&["history", "deploy/web", "cm/odd"], 2, "error: a history is of one object")]
 #[case::none_of_the_kind(&["get", "first", "po", "-n", "shop"], 0, "No resources found in shop namespace.")]
 #[case::template(&["get", "first", "deploy", "-o", "jsonpath={.a"], 2, "error: the jsonpath template is wrong at `{.a`")]
 #[case::format(&["get", "first", "deploy", "-o", "xml"], 2, "error: there is no output format `xml`")]
-#[case::kind(&["get", "first", "deplyments", "-n", "shop"], 2, "error: there is no kind `deplyments`")]
+#[case::kind(&["get", "first", "deplyments", "-n", "shop"], 1, "error: there is no kind `deplyments`")]
 #[case::mixed(&["get", "first", "deploy/web", "cm"], 2, "error: `cm` is no TYPE/NAME, and the others are")]
 #[case::point(&["get", "frist", "deploy"], 1, "error: no restore point is named `frist`")]
 #[case::history(&["history", "cm/none", "-n", "shop"], 1, "error: no restore point holds cm/none in namespace shop")]

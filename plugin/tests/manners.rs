@@ -33,6 +33,37 @@ fn wrong_command_line_exits_two_and_names_kubectl_backup() {
     }
 }
 
+/// Wrong whatever cluster and repository there are: 2. Asked for and not there: 1.
+#[test]
+fn exit_code_tells_wrong_words_from_things_that_are_not_there() {
+    let home = tempfile::tempdir().unwrap();
+    let kubeconfig = home.path().join("config");
+    std::fs::write(
+        &kubeconfig,
+        r#"{"clusters": [{"name": "here", "cluster": {"server": "https://127.0.0.1:1"}}], "current-context": "one",
+            "contexts": [{"name": "one", "context": {"cluster": "here"}}],
+            "users": [{"name": "me", "user": {"token": "t"}}]}"#,
+    )
+    .unwrap();
+    for (arguments, expected, words) in [
+        (&["list", "--request-timeout", "foo"][..], 2, "`foo` is not a value for --request-timeout"),
+        (&["create", "--as-group", "admins"], 2, "it goes only together with --as"),
+        (&["get", "latest", "cm", "-l", "a in"], 2, "is not a label selector"),
+        (&["restore", "latest", "-l", "a in", "--yes"], 2, "is not a label selector"),
+        (&["restore", "latest", "deploy/", "--yes"], 2, "is not TYPE/NAME"),
+        (&["diff", "latest", "deploy/"], 2, "is not TYPE/NAME"),
+        (&["delete", "daily"], 2, "no terminal to ask on"),
+        (&["create", "--context", "nope"], 1, "there is no context `nope`"),
+        (&["create", "--user", "nope"], 1, "there is no user `nope` in the kubeconfig"),
+        (&["create", "--cluster", "nope"], 1, "there is no cluster `nope` in the kubeconfig"),
+    ] {
+        let output = plugin(home.path()).args(arguments).env("KUBECONFIG", &kubeconfig).output().unwrap();
+        let said = stderr(&output);
+        assert!(said.contains(words), "{arguments:?}: {said}");
+        assert_eq!(output.status.code(), Some(expected), "{arguments:?}: {said}");
+    }
+}
+
 #[test]
 fn version_and_help_go_to_stdout() {
     let home = tempfile::tempdir().unwrap();
@@ -41,6 +72,24 @@ fn version_and_help_go_to_stdout() {
         assert_eq!((output.status.code(), stderr(&output).as_str()), (Some(0), ""), "{flag}");
         assert!(!output.stdout.is_empty());
     }
+}
+
+#[test]
+fn version_and_help_are_verbs_too() {
+    let home = tempfile::tempdir().unwrap();
+    let run = |arguments: &[&str]| {
+        let output = plugin(home.path()).args(arguments).output().unwrap();
+        assert_eq!((output.status.code(), stderr(&output).as_str()), (Some(0), ""), "{arguments:?}");
+        stdout(&output)
+    };
+    let version = concat!("v", env!("CARGO_PKG_VERSION"));
+    assert_eq!(run(&["version"]), format!("Client Version: {version}\n"));
+    assert_eq!(run(&["version", "--client"]), run(&["version"]));
+    let document: serde_json::Value = serde_json::from_str(&run(&["version", "-o", "json"])).unwrap();
+    assert_eq!(document["clientVersion"]["gitVersion"], version);
+    assert!(run(&["version", "-o", "yaml"]).contains(&format!("gitVersion: {version}")));
+    assert_eq!(run(&["help"]), run(&["--help"]));
+    assert_eq!(run(&["help", "restore"]), run(&["restore", "--help"]));
 }
 
 #[cfg(unix)]

@@ -91,7 +91,7 @@ fn a_narrow_user_gets_what_it_may_read_and_is_told_the_rest() {
 #[ignore = "needs cluster: cargo xtask test"]
 fn a_namespace_that_does_not_exist_is_refused_before_anything_is_written() {
     let world = World::new();
-    let output = world.kubectl_backup(&["create", "-n", "no-such-namespace"]).exits_with(2);
+    let output = world.kubectl_backup(&["create", "-n", "no-such-namespace"]).exits_with(1);
     assert!(output.stderr.contains("there is no namespace `no-such-namespace`"), "{}", output.stderr);
     assert!(!world.repository().exists());
 }

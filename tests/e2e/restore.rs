@@ -331,9 +331,9 @@ fn a_killed_restore_is_run_again_to_the_same_end() {
 fn words_that_mean_nothing_change_nothing() {
     let world = shop();
     world.back_up();
-    let missing = world.restore(&["configmap/nope"]).exits_with(2);
+    let missing = world.restore(&["configmap/nope"]).exits_with(1);
     assert!(missing.stderr.contains("configmaps/nope"), "{missing:?}");
-    let typo = world.restore(&["--map-namespace", "shap=x"]).exits_with(2);
+    let typo = world.restore(&["--map-namespace", "shap=x"]).exits_with(1);
     assert!(typo.stderr.contains("`shap`"), "{typo:?}");
     let unasked = world.kubectl_backup(&["restore", "latest"]).exits_with(2);
     assert!(unasked.stderr.contains("--yes"), "{unasked:?}");

@@ -17,7 +17,7 @@ use super::{
   # Save two objects
   kubectl backup create -n shop deploy/web configmap/web-config")]
 pub struct CreateArgs {
-    /// Only these objects: `TYPE/NAME`
+    /// Only these objects: `TYPE/NAME …` or `TYPE NAME …`
     #[arg(value_name = "TYPE/NAME")]
     pub objects: Vec<String>,
     /// Namespaces.

@@ -134,9 +134,9 @@ pub struct DiffArgs {
 /// Arguments of `history`.
 #[derive(Debug, clap::Args)]
 pub struct HistoryArgs {
-    /// `TYPE/NAME`
-    #[arg(value_name = "TYPE/NAME")]
-    pub object: String,
+    /// `TYPE/NAME` or `TYPE NAME`
+    #[arg(value_name = "TYPE/NAME", required = true, num_args = 1..=2)]
+    pub object: Vec<String>,
     /// Namespace of the object [default: the context's namespace]
     #[arg(short, long, value_name = "NAMESPACE", help_heading = "Selection")]
     pub namespace: Option<String>,

@@ -42,7 +42,7 @@ pub struct RestoreArgs {
     /// The restore point: id, name, `latest`, `latest:NAMESPACE`, age (`2h`) or date (`2026-11-20`)
     #[arg(value_name = "RESTORE-POINT")]
     pub restore_point: String,
-    /// Only these objects: `TYPE/NAME`
+    /// Only these objects: `TYPE/NAME …` or `TYPE NAME …`
     #[arg(value_name = "TYPE/NAME")]
     pub objects: Vec<String>,
     /// Namespaces of the restore point; all of it by default.

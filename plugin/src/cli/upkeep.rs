@@ -84,6 +84,26 @@ pub struct CompletionArgs {
     pub install: bool,
 }
 
+/// The documents that `version` prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum VersionFormat {
+    /// One JSON document.
+    Json,
+    /// One YAML document.
+    Yaml,
+}
+
+/// Arguments of `version`.
+#[derive(Debug, clap::Args)]
+pub struct VersionArgs {
+    /// Output format
+    #[arg(short, long, value_enum, help_heading = "Output")]
+    pub output: Option<VersionFormat>,
+    /// The version of this program only, which is all there is: nothing of it runs in the cluster
+    #[arg(long, hide = true)]
+    pub client: bool,
+}
+
 /// Arguments of the hidden `__complete`.
 #[derive(Debug, clap::Args)]
 pub struct CompleteArgs {

@@ -58,17 +58,12 @@ impl Cluster {
     /// Only where there is no kubeconfig at all, the service account of the pod is used; a broken
     /// kubeconfig is an error.
     pub async fn connect(args: &ConnectionArgs) -> Result<Self, ClusterError> {
+        Self::check_flags(args)?;
         let request_timeout = request_timeout(&args.request_timeout)?;
         let (mut config, context) = load_config(args).await?;
         if let Some(user) = &args.impersonate {
             config.auth_info.impersonate = Some(user.clone());
             config.auth_info.impersonate_groups = Some(args.impersonate_groups.clone());
-        } else if !args.impersonate_groups.is_empty() {
-            return Err(ClusterError::BadFlag {
-                flag: "--as-group",
-                value: args.impersonate_groups.join(","),
-                reason: "it goes only together with --as".to_owned(),
-            });
         }
         config.read_timeout = Some(IDLE_LIMIT);
         config.reset_reader_on_write = true;
@@ -80,6 +75,19 @@ impl Cluster {
         let client = Client::try_from(config)
             .map_err(|source| ClusterError::Client { context: context.clone(), source: Box::new(source) })?;
         Ok(Self { client, context, server, default_namespace, request_timeout, patience: Patience::USUAL })
+    }
+
+    /// Refuses connection flags that make no sense, whatever kubeconfig and cluster there are.
+    pub fn check_flags(args: &ConnectionArgs) -> Result<(), ClusterError> {
+        request_timeout(&args.request_timeout)?;
+        if args.impersonate.is_none() && !args.impersonate_groups.is_empty() {
+            return Err(ClusterError::BadFlag {
+                flag: "--as-group",
+                value: args.impersonate_groups.join(","),
+                reason: "it goes only together with --as".to_owned(),
+            });
+        }
+        Ok(())
     }
 
     /// The kubeconfig context in use, or `in-cluster`.

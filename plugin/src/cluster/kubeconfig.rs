@@ -41,6 +41,7 @@ pub(super) fn choose(args: &ConnectionArgs) -> Result<Option<Chosen>, ClusterErr
         return Err(unknown_context(args, &kubeconfig));
     }
     let context = choose_context(args, &mut kubeconfig)?;
+    expect_names(args, &kubeconfig, &context)?;
     override_cluster(args, &mut kubeconfig, &context);
     Ok(Some(Chosen { kubeconfig, context }))
 }
@@ -108,6 +109,23 @@ fn choose_context(args: &ConnectionArgs, kubeconfig: &mut Kubeconfig) -> Result<
         }
         None => Err(ClusterError::NoContext { contexts: context_names(kubeconfig) }),
     }
+}
+
+/// Refuses a user, or a `--cluster`, that the kubeconfig does not have: kube would go on as nobody.
+fn expect_names(args: &ConnectionArgs, kubeconfig: &Kubeconfig, context: &str) -> Result<(), ClusterError> {
+    let users: Vec<String> = kubeconfig.auth_infos.iter().map(|named| named.name.clone()).collect();
+    let clusters: Vec<String> = kubeconfig.clusters.iter().map(|named| named.name.clone()).collect();
+    let of_context = || {
+        let named = kubeconfig.contexts.iter().find(|named| named.name == context)?;
+        named.context.as_ref()?.user.clone().filter(|name| !name.is_empty())
+    };
+    let user = args.user.clone().or_else(of_context);
+    for (what, wanted, known) in [("user", user, users), ("cluster", args.cluster.clone(), clusters)] {
+        if let Some(name) = wanted.filter(|name| !known.contains(name)) {
+            return Err(ClusterError::UnknownName { what, name, known });
+        }
+    }
+    Ok(())
 }
 
 fn unknown_context(args: &ConnectionArgs, kubeconfig: &Kubeconfig) -> ClusterError {
@@ -210,6 +228,19 @@ users:
         let error = with_file(TWO, |args| args.context = Some("three".to_owned())).unwrap_err();
         assert_eq!(error.to_string(), "there is no context `three` in the kubeconfig");
         assert_eq!(error.hint().as_deref(), Some("choose one with --context: one, two"));
+    }
+
+    #[test]
+    fn a_user_or_cluster_that_is_not_there_is_an_error() {
+        let error = with_file(TWO, |args| args.user = Some("nope".to_owned())).unwrap_err();
+        assert_eq!(error.to_string(), "there is no user `nope` in the kubeconfig");
+        assert_eq!(error.hint().as_deref(), Some("choose one with --user: u1"));
+        let error = with_file(TWO, |args| args.cluster = Some("nope".to_owned())).unwrap_err();
+        assert_eq!(error.to_string(), "there is no cluster `nope` in the kubeconfig");
+        assert_eq!(error.hint().as_deref(), Some("choose one with --cluster: c1, c2"));
+        let dangling = TWO.replace("user: u1,", "user: gone,");
+        let error = with_file(&dangling, |_| {}).unwrap_err();
+        assert_eq!(error.to_string(), "there is no user `gone` in the kubeconfig");
     }
 
     #[test]

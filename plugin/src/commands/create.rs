@@ -24,13 +24,13 @@ use crate::{
     },
     plan::{
         backup::{self, BackupPlan, UnknownGroup},
-        select::{LabelSelector, parse_named_object},
+        select::{LabelSelector, parse_named_objects},
     },
     report::{create as report, progress::Progress},
 };
 
 use super::{
-    failure::UsageError,
+    failure::{Failure, UsageError},
     interrupt::Interrupt,
     session::{Session, blocking},
 };
@@ -114,9 +114,7 @@ fn words(args: &CreateArgs) -> anyhow::Result<Selection> {
         Namespaces::Named(names)
     };
     let mut selection = Selection::of(namespaces);
-    for text in &args.objects {
-        selection.objects.push(parse_named_object(text)?);
-    }
+    selection.objects = parse_named_objects(&args.objects)?;
     if let Some(selector) = &args.filter.selector {
         LabelSelector::parse(selector)?;
     }
@@ -147,7 +145,7 @@ async fn refuse_taken(repository: &Repository, name: &str) -> anyhow::Result<()>
     let reader = repository.clone();
     let points = blocking(move || Ok(reader.restore_points()?)).await?;
     if points.iter().any(|point| point.summary.name == name) {
-        return Err(UsageError::with_hint(
+        return Err(Failure::new(
             format!("there is a restore point named `{name}` already"),
             "choose another name, or leave --name out",
         )
@@ -275,7 +273,7 @@ async fn expect_namespaces(cluster: &Cluster, names: &[String]) -> anyhow::Resul
         match is_there {
             Ok(true) => {}
             Ok(false) => {
-                return Err(UsageError::with_hint(
+                return Err(Failure::new(
                     format!(
                         "there is no namespace `{name}` in the cluster of context `{}`",
                         cluster.context()

@@ -20,6 +20,14 @@ use super::{
 
 /// Runs `delete`.
 pub(crate) async fn run(args: DeleteArgs, session: &Session) -> anyhow::Result<ExitStatus> {
+    let can_ask = io::stdin().is_terminal() && io::stderr().is_terminal();
+    if !args.dry_run && !args.yes && !can_ask {
+        return Err(UsageError::with_hint(
+            "deleting asks first, and there is no terminal to ask on",
+            "say --yes to delete without being asked, or --dry-run to see what would be deleted",
+        )
+        .into());
+    }
     let repository = session.repository().await?;
     let reader = repository.clone();
     let points = blocking(move || Ok(reader.restore_points()?)).await?;
@@ -66,13 +74,6 @@ fn choose(words: &[String], points: &[RestorePoint]) -> Result<Vec<RestorePoint>
 }
 
 async fn confirmed(chosen: &[RestorePoint]) -> anyhow::Result<bool> {
-    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
-        return Err(UsageError::with_hint(
-            "deleting asks first, and there is no terminal to ask on",
-            "say --yes to delete without being asked, or --dry-run to see what would be deleted",
-        )
-        .into());
-    }
     let names: Vec<String> = chosen.iter().map(shown).collect();
     blocking(move || {
         dialoguer::Confirm::new()

@@ -27,7 +27,7 @@ use crate::{
 };
 
 use super::{
-    failure::UsageError,
+    failure::Failure,
     point::{self, OpenPoint},
     session::Session,
 };
@@ -40,6 +40,10 @@ pub(crate) async fn run(args: DiffArgs, session: &Session) -> anyhow::Result<Exi
         Some((word, names)) if !word.contains('/') => (Some(word.as_str()), names),
         _ => (None, args.others.as_slice()),
     };
+    for name in names {
+        parse_named_object(name)?;
+    }
+    args.selector.as_deref().map(LabelSelector::parse).transpose()?;
     let words: Vec<&str> = std::iter::once(args.restore_point.as_str()).chain(second).collect();
     let mut opened = point::open_all(&words, Incomplete::Skip, session).await?.into_iter();
     let Some(before) = opened.next() else { anyhow::bail!("no restore point was named") };
@@ -72,7 +76,7 @@ pub(crate) async fn run(args: DiffArgs, session: &Session) -> anyhow::Result<Exi
     let nowhere: Vec<String> =
         coverage.named.difference(&seen).map(|(resource, name)| format!("{resource}/{name}")).collect();
     if !nowhere.is_empty() && other.missing.is_empty() {
-        return Err(UsageError::with_hint(
+        return Err(Failure::new(
             format!("on neither side: {}", nowhere.join(", ")),
             format!("`kubectl backup ls {}` lists what is in the restore point", before.point.id),
         )

@@ -25,7 +25,7 @@ use crate::{
 };
 
 use super::{
-    failure,
+    failure::Told,
     session::{Session, blocking},
 };
 
@@ -55,10 +55,8 @@ pub(crate) async fn run(args: DoctorArgs, session: &Session) -> anyhow::Result<E
 
 /// A problem told by an error: its chain on one line, and its hint.
 fn problem(check: &'static str, error: &anyhow::Error) -> Finding {
-    let text = failure::render(error);
-    let (message, hint) = text.split_once("\n\nhint: ").unwrap_or((&text, ""));
-    let message = message.trim_start_matches("error: ").replace("\n  caused by:", ":");
-    Finding::new(check, Level::Problem, message, hint)
+    let told = Told::of(error);
+    Finding::new(check, Level::Problem, told.one_line(), told.hint.unwrap_or_default())
 }
 
 async fn examine_cluster(args: &DoctorArgs, session: &Session, findings: &mut Vec<Finding>) {

@@ -33,11 +33,33 @@ impl UsageError {
     }
 }
 
-/// The exit code that an error brings along, if it does.
+/// What the cluster or the repository answered no to: no such thing, or it is there already. Exits 1.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub(crate) struct Failure {
+    message: String,
+    hint: String,
+}
+
+impl Failure {
+    /// What failed, and the next thing to do.
+    pub(crate) fn new(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { message: message.into(), hint: hint.into() }
+    }
+}
+
+/// What is said after a panic.
+pub(crate) fn of_our_own() -> anyhow::Error {
+    Failure::new("this program ran into a bug of its own", "run it again with -v and report what it says")
+        .into()
+}
+
+/// The exit code that an error brings along, if it does. `docs/exit-codes.md` has the rule.
 pub(crate) fn status(error: &anyhow::Error) -> Option<ExitStatus> {
     let is_usage = |cause: &(dyn std::error::Error + 'static)| {
         cause.is::<UsageError>()
-            || cause.is::<SelectError>()
+            || cause.downcast_ref().is_some_and(SelectError::is_usage)
+            || cause.downcast_ref().is_some_and(ClusterError::is_usage)
             || cause.downcast_ref().is_some_and(ConfigError::is_usage)
     };
     error.chain().any(is_usage).then_some(ExitStatus::Usage)
@@ -48,18 +70,47 @@ pub(crate) fn is_reader_gone(error: &anyhow::Error) -> bool {
     error.chain().any(printer::reader_is_gone)
 }
 
-/// `error: …`, each further cause once, and the hint of the innermost error that has one.
+/// What there is to say of an error.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Told {
+    /// What failed, then each further cause once.
+    pub(crate) messages: Vec<String>,
+    /// The hint of the innermost error that has one.
+    pub(crate) hint: Option<String>,
+}
+
+impl Told {
+    /// Reads the chain of an error.
+    pub(crate) fn of(error: &anyhow::Error) -> Self {
+        let mut messages = vec![error.to_string()];
+        for cause in error.chain().skip(1) {
+            let message = cause.to_string().trim().to_owned();
+            // Many libraries print their cause and expose it too; saying it twice helps nobody.
+            if messages.iter().all(|said| !said.contains(&message)) {
+                messages.push(message);
+            }
+        }
+        Self { messages, hint: error.chain().filter_map(hint).last() }
+    }
+
+    /// The messages on one line, for a report that has no room for a chain.
+    pub(crate) fn one_line(&self) -> String {
+        self.messages.join(": ").replace('\n', " ")
+    }
+}
+
+/// `error: …`, the causes below it, and the hint.
 pub(crate) fn render(error: &anyhow::Error) -> String {
-    let mut text = format!("error: {error}");
-    for cause in error.chain().skip(1) {
-        let message = cause.to_string();
-        // Many libraries print their cause and expose it too; saying it twice helps nobody.
-        if !text.contains(message.trim()) {
-            let lines = message.trim().replace('\n', "\n    ");
-            let _ = write!(text, "\n  caused by: {lines}");
+    let told = Told::of(error);
+    let mut text = String::from("error: ");
+    for (depth, message) in told.messages.iter().enumerate() {
+        if depth == 0 {
+            text.push_str(message);
+        } else {
+            let _ = write!(text, "\n  caused by: {}", message.replace('\n', "\n    "));
         }
     }
-    if let Some(hint) = error.chain().filter_map(hint).last() {
+    if let Some(hint) = told.hint {
         let _ = write!(text, "\n\nhint: {hint}");
     }
     text
@@ -68,6 +119,9 @@ pub(crate) fn render(error: &anyhow::Error) -> String {
 fn hint(error: &(dyn std::error::Error + 'static)) -> Option<String> {
     if let Some(usage) = error.downcast_ref::<UsageError>() {
         return usage.hint.clone();
+    }
+    if let Some(failure) = error.downcast_ref::<Failure>() {
+        return Some(failure.hint.clone());
     }
     if let Some(select) = error.downcast_ref::<SelectError>() {
         return select.hint();
@@ -95,6 +149,8 @@ fn hint(error: &(dyn std::error::Error + 'static)) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use rstest::rstest;
+
     use super::*;
 
     #[derive(Debug, thiserror::Error)]
@@ -137,6 +193,22 @@ mod tests {
         ");
         assert_eq!(status(&error), Some(ExitStatus::Usage));
         assert_eq!(status(&chain(&["anything else"])), None);
+    }
+
+    #[rstest]
+    #[case::not_a_name(SelectError::NotTypeAndName { text: "web".to_owned() }.into(), Some(ExitStatus::Usage))]
+    #[case::no_such_kind(SelectError::UnknownKind { word: "deploi".to_owned(), near: Vec::new() }.into(), None)]
+    #[case::no_such_context(
+        ClusterError::UnknownContext { context: "x".to_owned(), contexts: Vec::new() }.into(), None)]
+    #[case::not_a_duration(
+        ClusterError::BadFlag { flag: "--request-timeout", value: "x".to_owned(), reason: String::new() }.into(),
+        Some(ExitStatus::Usage))]
+    #[case::no_such_object(Failure::new("there is no such object", "look").into(), None)]
+    fn what_nobody_has_to_be_asked_about_is_usage(
+        #[case] error: anyhow::Error,
+        #[case] expected: Option<ExitStatus>,
+    ) {
+        assert_eq!(status(&error), expected);
     }
 
     #[test]

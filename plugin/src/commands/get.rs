@@ -19,8 +19,9 @@ use crate::{
 };
 
 use super::{
-    failure::UsageError,
+    failure::{Failure, UsageError},
     point::{self, OpenPoint},
+    saved_kinds,
     session::{Session, blocking},
 };
 use output::{Format, Output};
@@ -33,6 +34,8 @@ pub(crate) async fn run(args: GetArgs, session: &Session) -> anyhow::Result<Exit
     let opened = point::open(&args.restore_point, Incomplete::Skip, session).await?;
     let wanted = Wanted::parse(&args.objects, &opened)?;
     let namespaces = namespaces(&args, &opened, session).await;
+    point::warn_of_absent(&args.namespaces.namespaces, &opened.manifest, session);
+    saved_kinds::warn_of_missing(&wanted.resources(), namespaces.as_ref(), &opened.manifest, session);
     let mut output = Output::new(&args, format, &wanted, namespaces.as_ref(), &opened, session);
     match wanted {
         Wanted::Objects(objects) => {
@@ -43,8 +46,7 @@ pub(crate) async fn run(args: GetArgs, session: &Session) -> anyhow::Result<Exit
                 )
                 .into());
             }
-            named(objects, namespaces.unwrap_or_default(), selector.is_some(), &args, opened, output, session)
-                .await
+            named(objects, namespaces.unwrap_or_default(), selector.is_some(), &args, opened, output).await
         }
         Wanted::Kinds(kinds) => {
             let filter = ReadFilter {
@@ -83,7 +85,6 @@ async fn named(
     args: &GetArgs,
     opened: OpenPoint,
     mut output: Output,
-    session: &Session,
 ) -> anyhow::Result<ExitStatus> {
     if has_selector {
         return Err(UsageError::new("a label selector and a name exclude each other").into());
@@ -121,23 +122,40 @@ async fn named(
     if args.ignore_not_found || lacking.is_empty() {
         return Ok(ExitStatus::Done);
     }
-    for (resource, name, place) in lacking {
-        let place = if place.is_empty() { String::new() } else { format!(" in namespace {place}") };
-        session
-            .printer
-            .error(&format!("error: {resource} \"{name}\" is not in restore point {described}{place}"));
-    }
-    session.printer.note("\nhint: `kubectl backup ls` lists what the restore point holds, `kubectl backup history` where the object is");
-    Ok(ExitStatus::Failed)
+    Err(not_there(&lacking, &described).into())
 }
 
-/// The namespaces to look in; None for all. The context's by default, as in kubectl.
+/// One error for all objects that are not in the restore point.
+fn not_there(lacking: &[(GroupResource, String, String)], point: &str) -> Failure {
+    let inside =
+        |place: &str| if place.is_empty() { String::new() } else { format!(" in namespace {place}") };
+    let message = match lacking {
+        [(resource, name, place)] => {
+            format!("{resource} \"{name}\" is not in restore point {point}{}", inside(place))
+        }
+        several => {
+            let named = |(resource, name, place): &(GroupResource, String, String)| {
+                format!("\n  {resource} \"{name}\"{}", inside(place))
+            };
+            format!("not in restore point {point}:{}", several.iter().map(named).collect::<String>())
+        }
+    };
+    Failure::new(
+        message,
+        "`kubectl backup ls` lists what the restore point holds, `kubectl backup history` where the object is",
+    )
+}
+
+/// The namespaces to look in; None for all. By default that of `latest:NAMESPACE`, or the context's, as in kubectl.
 async fn namespaces(args: &GetArgs, opened: &OpenPoint, session: &Session) -> Option<BTreeSet<String>> {
     if args.namespaces.all_namespaces {
         return None;
     }
     if !args.namespaces.namespaces.is_empty() {
         return Some(args.namespaces.namespaces.iter().cloned().collect());
+    }
+    if let Some(namespace) = point::namespace_in(&args.restore_point) {
+        return Some(BTreeSet::from([namespace.to_owned()]));
     }
     Some(BTreeSet::from([default_namespace(opened, session).await]))
 }

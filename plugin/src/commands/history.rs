@@ -17,12 +17,15 @@ use crate::{
     plan::{
         coverage::covers,
         normalise::{Status, normalise},
-        select::{parse_named_object, resolve_one_kind},
+        select::{parse_named_objects, resolve_one_kind},
     },
     report::{age::age, document, table::Table},
 };
 
-use super::session::{Session, blocking};
+use super::{
+    failure::{Failure, UsageError},
+    session::{Session, blocking},
+};
 
 /// What a restore point says of the object, compared with the one before that speaks of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -58,7 +61,17 @@ struct Entry {
 
 /// Runs `history`.
 pub(crate) async fn run(args: HistoryArgs, session: &Session) -> anyhow::Result<ExitStatus> {
-    let named = parse_named_object(&args.object)?;
+    let named = match parse_named_objects(&args.object)?.as_slice() {
+        [named] => named.clone(),
+        _ => {
+            return Err(UsageError::with_hint(
+                "a history is of one object",
+                "write for example `deployments/web` or `deployments web`",
+            )
+            .into());
+        }
+    };
+    let wanted = format!("{}/{}", named.kind, named.name);
     let repository = session.repository().await?;
     let namespace = match &args.namespace {
         Some(namespace) => namespace.clone(),
@@ -72,11 +85,11 @@ pub(crate) async fn run(args: HistoryArgs, session: &Session) -> anyhow::Result<
     let (key, mut entries) = blocking(move || read(&repository, &named, &namespace)).await?;
     entries.reverse();
     if !entries.iter().any(|entry| !matches!(entry.change, Change::Absent | Change::NotCovered)) {
-        session.printer.error(&format!("error: no restore point holds {} in namespace {place}", args.object));
-        session
-            .printer
-            .note("\nhint: `kubectl backup ls` lists what a restore point holds; -n names another namespace");
-        return Ok(ExitStatus::Failed);
+        return Err(Failure::new(
+            format!("no restore point holds {wanted} in namespace {place}"),
+            "`kubectl backup ls` lists what a restore point holds; -n names another namespace",
+        )
+        .into());
     }
     if !args.all {
         entries.retain(|entry| matches!(entry.change, Change::Created | Change::Changed | Change::Deleted));

@@ -17,12 +17,9 @@ use crate::{
         resource::ResourceType,
         restore_point::Manifest,
     },
-    plan::{
-        point_reference::Incomplete,
-        select::{LabelSelector, resolve_kind},
-    },
+    plan::{point_reference::Incomplete, select::LabelSelector},
     report::{
-        objects::{DocumentFormat, ItemStream},
+        objects::{DocumentFormat, ItemStream, nothing_found},
         printer::Printer,
         size::size,
         table::GrowingTable,
@@ -31,7 +28,7 @@ use crate::{
 };
 
 use super::{
-    point,
+    point, saved_kinds,
     session::{Session, blocking},
 };
 
@@ -43,7 +40,11 @@ pub(crate) async fn run(args: LsArgs, session: &Session) -> anyhow::Result<ExitS
     let selector = args.selector.as_deref().map(LabelSelector::parse).transpose()?;
     let opened = point::open(&args.restore_point, Incomplete::Skip, session).await?;
     let filter = filter(&args, &opened.manifest)?;
-    let mut listing = Listing::new(&args, session.printer.clone());
+    point::warn_of_absent(&args.namespaces.namespaces, &opened.manifest, session);
+    if let Some(kinds) = &filter.resources {
+        saved_kinds::warn_of_missing(kinds, filter.namespaces.as_ref(), &opened.manifest, session);
+    }
+    let mut listing = Listing::new(&args, filter.namespaces.clone(), session.printer.clone());
     let listing = blocking(move || {
         let mut failed = None;
         let wants_namespace = filter.namespaces.is_some();
@@ -69,12 +70,11 @@ pub(crate) async fn run(args: LsArgs, session: &Session) -> anyhow::Result<ExitS
 }
 
 fn filter(args: &LsArgs, manifest: &Manifest) -> anyhow::Result<ReadFilter> {
-    let kinds: Vec<ResourceType> = manifest.kinds.iter().map(|entry| entry.kind.clone()).collect();
     let mut filter = ReadFilter::default();
     if !args.kinds.is_empty() {
         let mut resources = BTreeSet::new();
         for word in &args.kinds {
-            resources.extend(resolve_kind(word, &kinds)?);
+            resources.extend(saved_kinds::resolve(word, manifest)?);
         }
         filter.resources = Some(resources);
     }
@@ -89,6 +89,7 @@ struct Listing {
     printer: Printer,
     form: Form,
     count: u64,
+    namespaces: Option<BTreeSet<String>>,
 }
 
 enum Form {
@@ -99,7 +100,7 @@ enum Form {
 }
 
 impl Listing {
-    fn new(args: &LsArgs, printer: Printer) -> Self {
+    fn new(args: &LsArgs, namespaces: Option<BTreeSet<String>>, printer: Printer) -> Self {
         let form = match args.output.output {
             RecordFormat::Json => Form::Stream(ItemStream::of_records(DocumentFormat::Json)),
             RecordFormat::Yaml => Form::Stream(ItemStream::of_records(DocumentFormat::Yaml)),
@@ -112,7 +113,7 @@ impl Listing {
                 Form::Table { table: GrowingTable::new(&columns, !args.output.no_headers), with_size }
             }
         };
-        Self { printer, form, count: 0 }
+        Self { printer, form, count: 0, namespaces }
     }
 
     fn push(&mut self, object: &SavedObject, manifest: &Manifest) -> anyhow::Result<()> {
@@ -151,7 +152,7 @@ impl Listing {
     fn finish(self) -> anyhow::Result<()> {
         match self.form {
             Form::Stream(stream) => return Ok(self.printer.exact(&stream.finish())?),
-            _ if self.count == 0 => self.printer.note("No objects found."),
+            _ if self.count == 0 => self.printer.note(&nothing_found(self.namespaces.as_ref())),
             Form::Table { mut table, .. } => self.printer.data(&table.finish())?,
             Form::Tree(namespaces) => self.printer.data(&tree(&namespaces))?,
             Form::Names => {}

@@ -20,7 +20,9 @@ pub(crate) fn missing(resource: &GroupResource, namespace: Option<&str>, failure
         ),
         other => (other.to_string(), format!("run it again, or leave the kind out with --exclude {resource}")),
     };
+    let forbidden = matches!(failure, ListFailure::Request(error) if error.is_forbidden());
     Missing {
+        forbidden,
         what: resource.to_string(),
         namespaces: namespace.map(str::to_owned).into_iter().collect(),
         reason,

@@ -76,6 +76,20 @@ pub(crate) async fn open_all(
     Ok(opened)
 }
 
+/// The namespace in `latest:NAMESPACE`, which selects it as well.
+pub(crate) fn namespace_in(word: &str) -> Option<&str> {
+    word.strip_prefix("latest:")
+}
+
+/// Says which of the namespaces the restore point holds nothing of, as far as its summary tells.
+pub(crate) fn warn_of_absent(namespaces: &[String], manifest: &Manifest, session: &Session) {
+    let summary = &manifest.summary;
+    let is_shortened = summary.namespace_count > summary.namespaces.len() as u64;
+    for name in namespaces.iter().filter(|name| !is_shortened && !summary.namespaces.contains(name)) {
+        session.printer.warning(&format!("the restore point holds nothing of namespace `{name}`"));
+    }
+}
+
 /// What to say when `latest` or a time means a backup of a few objects; whoever gives its name or id knows it.
 fn part_only(word: &str, point: &OpenPoint) -> Option<String> {
     let summary = &point.point.summary;

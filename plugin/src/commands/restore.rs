@@ -27,7 +27,7 @@ use crate::{
 };
 
 use super::{
-    failure::UsageError,
+    failure::{Failure, UsageError},
     interrupt::Interrupt,
     session::{Session, blocking},
 };
@@ -69,11 +69,13 @@ pub(crate) async fn run(args: RestoreArgs, session: &Session) -> anyhow::Result<
     let counts = plan.counts();
     if let Some(conflicts) = counts.get(&Action::Conflict) {
         shown.plan(&planned(&plan, &kinds), None)?;
-        session.printer.error(&format!(
-            "error: nothing was changed: {conflicts} of the objects exist and differ, and --on-conflict=fail forbids \
-             that\n\nhint: `kubectl backup diff` shows how they differ; --on-conflict=skip leaves them, =patch sets them"
-        ));
-        return Ok(ExitStatus::Failed);
+        return Err(Failure::new(
+            format!(
+                "nothing was changed: {conflicts} of the objects exist and differ, and --on-conflict=fail forbids that"
+            ),
+            "`kubectl backup diff` shows how they differ; --on-conflict=skip leaves them, =patch sets them",
+        )
+        .into());
     }
     if args.dry_run == Some(DryRun::Client) {
         let objects = planned(&plan, &kinds);
@@ -105,7 +107,7 @@ async fn collect(request: &Request) -> anyhow::Result<Vec<Candidate>> {
     let collisions = collisions(&candidates);
     if !collisions.is_empty() {
         let listed: Vec<_> = collisions.iter().take(SHOWN_COLLISIONS).map(ToString::to_string).collect();
-        return Err(UsageError::with_hint(
+        return Err(Failure::new(
             format!("nothing was changed: {} objects collide: {}", collisions.len(), listed.join("; ")),
             "map the namespaces to different ones, or restore them one at a time",
         )

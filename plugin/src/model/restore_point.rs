@@ -108,6 +108,9 @@ pub struct Missing {
     pub reason: String,
     /// The next thing to do.
     pub remedy: String,
+    /// Whether the caller lacked the right to read it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub forbidden: bool,
 }
 
 /// Objects left out on purpose, by rule.

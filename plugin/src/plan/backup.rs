@@ -165,6 +165,7 @@ pub fn missing_group(unknown: &UnknownGroup) -> Missing {
              --exclude '*.{}'",
             unknown.group()
         ),
+        forbidden: false,
     }
 }
 

@@ -62,6 +62,22 @@ pub fn is_missing(missing: &[Missing], key: &ObjectKey) -> bool {
     })
 }
 
+/// The entry of a kind that could not be read, by its plural, singular or kind; a manifest has no short names of it.
+pub fn missing_kind<'missing>(word: &str, missing: &'missing [Missing]) -> Option<&'missing Missing> {
+    let wanted = word.to_lowercase();
+    let (name, group) = wanted.split_once('.').unwrap_or((&wanted, ""));
+    missing.iter().filter(|entry| !entry.what.contains('/')).find(|entry| {
+        let (plural, of_group) = entry.what.split_once('.').unwrap_or((&entry.what, ""));
+        let singulars = [
+            plural.strip_suffix("ies").map(|stem| format!("{stem}y")),
+            plural.strip_suffix("es").map(str::to_owned),
+            plural.strip_suffix('s').map(str::to_owned),
+        ];
+        let is_name = name == plural || singulars.iter().flatten().any(|singular| singular == name);
+        is_name && of_group.starts_with(group)
+    })
+}
+
 fn is_left_out(kinds: &[ResourceType], key: &ObjectKey, body: &Value) -> bool {
     let by_kind =
         kinds.iter().find(|kind| kind.resource == key.resource).and_then(left_out::kind_reason).is_some();
@@ -70,4 +86,37 @@ fn is_left_out(kinds: &[ResourceType], key: &ObjectKey, body: &Value) -> bool {
             .is_ok_and(|facts| left_out::object_reason(&key.resource, &facts).is_some())
     };
     by_kind || by_object()
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::plural("secrets", Some("secrets"))]
+    #[case::singular("secret", Some("secrets"))]
+    #[case::kind("NetworkPolicy", Some("networkpolicies.networking.k8s.io"))]
+    #[case::with_group("ingresses.networking", Some("ingresses.networking.k8s.io"))]
+    #[case::singular_in_es("ingress", Some("ingresses.networking.k8s.io"))]
+    #[case::another_group("ingresses.example.com", None)]
+    #[case::another("pods", None)]
+    #[case::nothing("", None)]
+    fn knows_a_kind_that_could_not_be_read(#[case] word: &str, #[case] expected: Option<&str>) {
+        let kinds = [
+            "metrics.k8s.io/v1beta1",
+            "secrets",
+            "networkpolicies.networking.k8s.io",
+            "ingresses.networking.k8s.io",
+        ];
+        let missing = kinds.map(|what| Missing {
+            what: what.to_owned(),
+            namespaces: Vec::new(),
+            reason: String::new(),
+            remedy: String::new(),
+            forbidden: false,
+        });
+        assert_eq!(missing_kind(word, &missing).map(|entry| entry.what.as_str()), expected);
+    }
 }

@@ -30,6 +30,9 @@ pub enum SelectError {
         /// Groups whose names are close to it, best first.
         near: Vec<String>,
     },
+    /// No word at all.
+    #[error("a kind is empty")]
+    EmptyKind,
     /// A word for many kinds where one is needed.
     #[error("`{word}` stands for several kinds, and an object has one")]
     SeveralKinds {
@@ -53,6 +56,11 @@ pub enum SelectError {
 }
 
 impl SelectError {
+    /// Whether the word is wrong whatever kinds there are.
+    pub fn is_usage(&self) -> bool {
+        matches!(self, Self::EmptyKind | Self::NotTypeAndName { .. } | Self::BadLabelSelector { .. })
+    }
+
     /// The next thing to do.
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -65,8 +73,11 @@ impl SelectError {
             Self::UnknownGroup { .. } => {
                 Some("`kubectl api-versions` lists the API groups of a cluster".to_owned())
             }
+            Self::EmptyKind => Some("write for example `deployments`".to_owned()),
             Self::SeveralKinds { .. } => Some("name the kind: `deployments/web`".to_owned()),
-            Self::NotTypeAndName { .. } => Some("write for example `deployments/web`".to_owned()),
+            Self::NotTypeAndName { .. } => {
+                Some("write for example `deployments/web` or `deployments web`".to_owned())
+            }
             Self::BadLabelSelector { .. } => {
                 Some("write for example `app=web,tier in (front,back),!legacy`".to_owned())
             }
@@ -81,6 +92,16 @@ fn quoted_alternatives(words: &[String]) -> String {
         Some((last, [])) => last.clone(),
         Some((last, rest)) => format!("{} or {last}", rest.join(", ")),
         None => String::new(),
+    }
+}
+
+/// Reads `TYPE/NAME …` or `TYPE NAME …`. Whether the types exist is not decided here.
+pub fn parse_named_objects(words: &[String]) -> Result<Vec<NamedObject>, SelectError> {
+    match words {
+        [kind, names @ ..] if !names.is_empty() && words.iter().all(|word| !word.contains('/')) => {
+            names.iter().map(|name| parse_named_object(&format!("{kind}/{name}"))).collect()
+        }
+        words => words.iter().map(|word| parse_named_object(word)).collect(),
     }
 }
 

@@ -140,10 +140,11 @@ pub fn missing(entry: &Missing, verb: &str) -> String {
     format!("{verb}: {}{place}: {} ({})", entry.what, entry.reason, entry.remedy)
 }
 
-fn shortened(namespaces: &[String]) -> String {
+/// The first few of them.
+pub fn shortened(names: &[String]) -> String {
     const SHOWN: usize = 3;
-    let mut text = namespaces.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
-    if namespaces.len() > SHOWN {
+    let mut text = names.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
+    if names.len() > SHOWN {
         text.push_str(", …");
     }
     text
@@ -165,6 +166,7 @@ mod tests {
             namespaces: namespaces.iter().map(|&name| name.to_owned()).collect(),
             reason: "forbidden".to_owned(),
             remedy: "ask".to_owned(),
+            forbidden: false,
         };
         assert_eq!(missing(&entry, "not saved"), expected);
     }

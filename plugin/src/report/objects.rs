@@ -6,6 +6,8 @@ mod printer_columns;
 
 pub use printer_columns::{PrinterColumn, printer_columns};
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -14,6 +16,17 @@ use super::{
     table::GrowingTable,
 };
 use crate::model::{object, resource::ResourceType};
+
+/// What kubectl says when there is nothing to print; `namespaces` is None for all.
+pub fn nothing_found(namespaces: Option<&BTreeSet<String>>) -> String {
+    match namespaces {
+        Some(names) => {
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            format!("No resources found in {} namespace.", names.join(", "))
+        }
+        None => "No resources found".to_owned(),
+    }
+}
 
 /// Which columns a table of objects has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

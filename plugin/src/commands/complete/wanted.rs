@@ -129,6 +129,21 @@ fn positional(line: &Line<'_>, argument: &Arg, typed: &str) -> Wanted {
         "describe" | "delete" => Wanted::RestorePoint { typed, given: line.positionals.clone() },
         "restore" | "ls" | "get" | "diff" if before == 0 => Wanted::RestorePoint { typed, given: Vec::new() },
         "ls" => Wanted::Kinds { typed, origin: origin(line) },
+        // `TYPE NAME`: the word before says of which kind.
+        "create" | "history" if line.positionals.first().is_some_and(|word| !word.contains('/')) => {
+            Wanted::Name {
+                typed,
+                origin: origin(line),
+                namespaces: namespaces(line),
+                kind: line.positionals[0].clone(),
+            }
+        }
+        "restore" if line.positionals.get(1).is_some_and(|word| !word.contains('/')) => Wanted::Name {
+            typed,
+            origin: origin(line),
+            namespaces: namespaces(line),
+            kind: line.positionals[1].clone(),
+        },
         "diff" if before == 1 => object(Alone::RestorePoint),
         "create" | "history" | "restore" | "diff" => object(Alone::Never),
         "get" if before == 1 => object(Alone::Kind),
@@ -271,6 +286,7 @@ mod tests {
     #[case::get_after_an_object("get|3f|cm/a|", "", in_point("3f"), &[], Alone::Never)]
     #[case::diff_second_word("diff|3f|", "", in_point("3f"), &[], Alone::RestorePoint)]
     #[case::diff_third_word("diff|3f|4a|d", "d", in_point("3f"), &[], Alone::Never)]
+    #[case::second_word_of_history("history|cm/a|", "", in_point("latest"), &[], Alone::Never)]
     #[case::history("history|--namespace=shop|d", "d", in_point("latest"), &["shop"], Alone::Never)]
     fn objects(
         #[case] words: &str,

@@ -142,6 +142,7 @@ mod tests {
                 namespaces: vec!["shop".to_owned()],
                 reason: "no".to_owned(),
                 remedy: "ask".to_owned(),
+                forbidden: false,
             };
             let outcome = KindOutcome { missing: vec![missing], is_forbidden, ..KindOutcome::default() };
             ledger.settle(&resource_type(kind), outcome);

@@ -254,6 +254,7 @@ fn lost(kind: &ResourceType) -> KindOutcome {
             namespaces: Vec::new(),
             reason: "reading it ended early by a mistake of this program".to_owned(),
             remedy: "run it again with -v and report what it says".to_owned(),
+            forbidden: false,
         }],
         ..KindOutcome::default()
     }

@@ -144,6 +144,7 @@ impl Ledger {
                     namespaces: Vec::new(),
                     reason: "there is no such object".to_owned(),
                     remedy: "check its name and namespace".to_owned(),
+                    forbidden: false,
                 });
             }
         }

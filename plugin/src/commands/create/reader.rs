@@ -174,6 +174,7 @@ impl Reader {
                         "{forbidden}; and the namespaces cannot be listed to go through them: {reason}"
                     ),
                     remedy: "name the namespaces you may read with -n".to_owned(),
+                    forbidden: true,
                 });
             }
         }

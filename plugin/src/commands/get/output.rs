@@ -16,7 +16,10 @@ use crate::{
     report::{
         document,
         jsonpath::Template,
-        objects::{self, DocumentFormat, ItemStream, ObjectTable, TableOptions, Width, printer_columns},
+        objects::{
+            self, DocumentFormat, ItemStream, ObjectTable, TableOptions, Width, nothing_found,
+            printer_columns,
+        },
         printer::Printer,
     },
 };
@@ -82,7 +85,7 @@ impl Output {
         let options = TableOptions {
             width,
             with_namespace: namespaces.is_none_or(|names| names.len() > 1),
-            with_kind: wanted.kinds() > 1,
+            with_kind: wanted.resources().len() > 1,
             headers: !args.no_headers,
             now: Timestamp::now(),
         };
@@ -90,13 +93,7 @@ impl Output {
             (Format::Document(format), false) => Some(ItemStream::of_objects(*format)),
             _ => None,
         };
-        let nothing = match namespaces {
-            Some(names) => {
-                let names: Vec<&str> = names.iter().map(String::as_str).collect();
-                format!("No resources found in {} namespace.", names.join(", "))
-            }
-            None => "No resources found".to_owned(),
-        };
+        let nothing = nothing_found(namespaces);
         Self {
             printer: session.printer.clone(),
             format,

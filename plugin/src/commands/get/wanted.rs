@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    commands::{failure::UsageError, point::OpenPoint},
-    model::resource::{GroupResource, ResourceType},
-    plan::select::{parse_named_object, resolve_kind, resolve_one_kind},
+    commands::{failure::UsageError, point::OpenPoint, saved_kinds},
+    model::resource::GroupResource,
+    plan::select::parse_named_object,
 };
 
 /// What is asked for.
@@ -20,7 +20,7 @@ pub(super) enum Wanted {
 impl Wanted {
     /// Reads `TYPE`, `TYPE,TYPE`, `TYPE NAME …` or `TYPE/NAME …`.
     pub(super) fn parse(words: &[String], opened: &OpenPoint) -> anyhow::Result<Self> {
-        let kinds: Vec<ResourceType> = opened.manifest.kinds.iter().map(|entry| entry.kind.clone()).collect();
+        let manifest = &opened.manifest;
         if words.iter().any(|word| word.contains('/')) {
             if let Some(bare) = words.iter().find(|word| !word.contains('/')) {
                 return Err(UsageError::with_hint(
@@ -33,7 +33,7 @@ impl Wanted {
                 .iter()
                 .map(|word| {
                     let named = parse_named_object(word)?;
-                    Ok((resolve_one_kind(&named.kind, &kinds)?, named.name))
+                    Ok((saved_kinds::resolve_one(&named.kind, manifest)?, named.name))
                 })
                 .collect::<anyhow::Result<_>>()?;
             return Ok(Self::Objects(objects));
@@ -42,8 +42,13 @@ impl Wanted {
             return Err(UsageError::new("name the kind of object to get").into());
         };
         let mut resources = BTreeSet::new();
-        for word in types.split(',').filter(|word| !word.is_empty()) {
-            resources.extend(resolve_kind(word, &kinds)?);
+        for word in types.split(',') {
+            resources.extend(saved_kinds::resolve(word, manifest)?);
+        }
+        if names.iter().any(String::is_empty) {
+            return Err(
+                UsageError::with_hint("a NAME is empty", "leave it out to get all of the kind").into()
+            );
         }
         if names.is_empty() {
             return Ok(Self::Kinds(resources));
@@ -53,11 +58,11 @@ impl Wanted {
         Ok(Self::Objects(objects.collect()))
     }
 
-    /// How many kinds are asked for.
-    pub(super) fn kinds(&self) -> usize {
+    /// The kinds that are asked for.
+    pub(super) fn resources(&self) -> BTreeSet<GroupResource> {
         match self {
-            Self::Kinds(kinds) => kinds.len(),
-            Self::Objects(objects) => objects.iter().map(|(kind, _)| kind).collect::<BTreeSet<_>>().len(),
+            Self::Kinds(kinds) => kinds.clone(),
+            Self::Objects(objects) => objects.iter().map(|(kind, _)| kind.clone()).collect(),
         }
     }
 

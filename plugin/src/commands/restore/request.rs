@@ -4,8 +4,9 @@ use crate::{
     archive::Repository,
     cli::restore::{OnConflict, RestoreArgs},
     commands::{
-        failure::UsageError,
+        failure::{Failure, UsageError},
         point::{self, OpenPoint},
+        saved_kinds,
         session::Session,
     },
     model::{
@@ -17,7 +18,7 @@ use crate::{
         map_namespace::NamespaceMap,
         point_reference::Incomplete,
         restore::{Candidate, wanted::Wanted},
-        select::{KindFilter, LabelSelector, parse_named_object, resolve_one_kind},
+        select::{KindFilter, LabelSelector, parse_named_objects},
     },
 };
 
@@ -51,6 +52,8 @@ impl Request {
         let map = NamespaceMap::parse(&args.map_namespace).map_err(|error| {
             UsageError::with_hint(error.to_string(), "for example: --map-namespace shop=shop-test")
         })?;
+        parse_named_objects(&args.objects)?;
+        args.filter.selector.as_deref().map(LabelSelector::parse).transpose()?;
         let incomplete = if args.allow_incomplete { Incomplete::Allow } else { Incomplete::Skip };
         let OpenPoint { repository, point, manifest } =
             point::open(&args.restore_point, incomplete, session).await?;
@@ -66,21 +69,21 @@ impl Request {
     pub(super) fn check_names(&self, candidates: &[Candidate]) -> anyhow::Result<()> {
         let (missing, several) = unclear_names(&self.wanted.named, candidates);
         if let Some((name, namespaces)) = several.into_iter().next() {
-            return Err(UsageError::with_hint(
+            return Err(Failure::new(
                 format!("`{name}` is in several namespaces: {}", namespaces.join(", ")),
                 "say which with -n",
             )
             .into());
         }
         if !missing.is_empty() {
-            return Err(UsageError::with_hint(
+            return Err(Failure::new(
                 format!("not in restore point {}: {}", self.point.id, missing.join(", ")),
                 format!("`kubectl backup ls {}` lists what is", self.point.id),
             )
             .into());
         }
         if candidates.is_empty() {
-            return Err(UsageError::with_hint(
+            return Err(Failure::new(
                 format!("nothing in restore point {} matches the selection", self.point.id),
                 format!("`kubectl backup ls {}` lists what it holds", self.point.id),
             )
@@ -105,21 +108,14 @@ fn wanted(args: &RestoreArgs, manifest: &Manifest, session: &Session) -> anyhow:
     let kinds: Vec<ResourceType> = manifest.kinds.iter().map(|entry| entry.kind.clone()).collect();
     let mut namespaces = args.namespaces.namespaces.clone();
     if let (true, false, Some(namespace)) =
-        (namespaces.is_empty(), args.namespaces.all_namespaces, args.restore_point.strip_prefix("latest:"))
+        (namespaces.is_empty(), args.namespaces.all_namespaces, point::namespace_in(&args.restore_point))
     {
         namespaces.push(namespace.to_owned());
     }
-    for name in &namespaces {
-        let listed = manifest.summary.namespaces.contains(name);
-        let shortened = manifest.summary.namespace_count > manifest.summary.namespaces.len() as u64;
-        if !listed && !shortened {
-            session.printer.warning(&format!("the restore point holds nothing of namespace `{name}`"));
-        }
-    }
+    point::warn_of_absent(&namespaces, manifest, session);
     let mut named = std::collections::BTreeSet::new();
-    for word in &args.objects {
-        let object = parse_named_object(word)?;
-        named.insert((resolve_one_kind(&object.kind, &kinds)?, object.name));
+    for object in parse_named_objects(&args.objects)? {
+        named.insert((saved_kinds::resolve_one(&object.kind, manifest)?, object.name));
     }
     Ok(Wanted {
         namespaces: (!namespaces.is_empty()).then(|| namespaces.into_iter().collect()),
@@ -138,7 +134,7 @@ fn check_map(map: &NamespaceMap, manifest: &Manifest) -> anyhow::Result<()> {
     }
     match map.sources().find(|source| !known.iter().any(|name| name == source)) {
         None => Ok(()),
-        Some(source) => Err(UsageError::with_hint(
+        Some(source) => Err(Failure::new(
             format!("--map-namespace: the restore point holds nothing of namespace `{source}`"),
             format!("it holds {}", known.join(", ")),
         )

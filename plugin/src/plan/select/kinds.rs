@@ -21,6 +21,9 @@ const MIN_SIMILARITY: f64 = 0.82;
 /// group has exactly that name.
 pub fn resolve_kind(word: &str, kinds: &[ResourceType]) -> Result<Vec<GroupResource>, SelectError> {
     let wanted = word.to_lowercase();
+    if wanted.is_empty() {
+        return Err(SelectError::EmptyKind);
+    }
     if wanted == "*" {
         return Ok(kinds.iter().map(|kind| kind.resource.clone()).collect());
     }

@@ -37,6 +37,11 @@ pub(super) fn or_not_applicable(object: &Value, pointer: &str) -> String {
     object.pointer(pointer).map_or_else(|| "N/A".to_owned(), scalar)
 }
 
+/// The value, or `<unset>`.
+pub(super) fn or_unset(object: &Value, pointer: &str) -> String {
+    object.pointer(pointer).map_or_else(|| "<unset>".to_owned(), scalar)
+}
+
 /// `app=web,tier=front`.
 pub(super) fn pairs(mapping: Option<&Value>) -> String {
     let Some(Value::Object(fields)) = mapping else { return String::new() };
@@ -59,7 +64,12 @@ pub(super) fn ready_of_wanted(object: &Value) -> String {
 
 /// Container names or images of a pod template.
 pub(super) fn containers(object: &Value, field: &str) -> String {
-    let containers = items(object.pointer("/spec/template/spec/containers"));
+    containers_at(object, "/spec/template/spec/containers", field)
+}
+
+/// Names or images of the containers at a JSON pointer.
+pub(super) fn containers_at(object: &Value, pointer: &str, field: &str) -> String {
+    let containers = items(object.pointer(pointer));
     containers.iter().map(|container| scalar(&container[field])).collect::<Vec<_>>().join(",")
 }
 
@@ -214,6 +224,16 @@ pub(super) fn volume_claim(volume: &Value) -> String {
 /// `ClusterRole/view`.
 pub(super) fn bound_role(binding: &Value) -> String {
     format!("{}/{}", text(binding, "/roleRef/kind"), text(binding, "/roleRef/name"))
+}
+
+/// Who a binding names of one kind: `ada, bob`; accounts with their namespace.
+pub(super) fn subjects(binding: &Value, kind: &str) -> String {
+    let named = |subject: &Value| match subject["namespace"].as_str() {
+        Some(namespace) if kind == "ServiceAccount" => format!("{namespace}/{}", scalar(&subject["name"])),
+        _ => scalar(&subject["name"]),
+    };
+    let of_kind = items(binding.get("subjects")).iter().filter(|subject| subject["kind"] == kind);
+    of_kind.map(named).collect::<Vec<_>>().join(", ")
 }
 
 /// `Deployment/web`.

@@ -74,6 +74,9 @@ pub(super) fn of(resource: &GroupResource, extra: &[PrinterColumn], width: Width
     columns
 }
 
+/// Where the containers of a `CronJob`'s jobs are.
+const CRON_TEMPLATE: &str = "/spec/jobTemplate/spec/template/spec/containers";
+
 type Columns = Vec<(&'static str, Cell)>;
 
 /// Default and additional wide columns, in kubectl's order (pkg/printers/internalversion of Kubernetes).
@@ -144,7 +147,14 @@ fn known(resource: &str) -> (Columns, Columns) {
                 ("LAST SCHEDULE", Since("/status/lastScheduleTime")),
                 ("AGE", Age),
             ],
-            vec![],
+            vec![
+                ("CONTAINERS", Of(|job| cells::containers_at(job, CRON_TEMPLATE, "name"))),
+                ("IMAGES", Of(|job| cells::containers_at(job, CRON_TEMPLATE, "image"))),
+                (
+                    "SELECTOR",
+                    Of(|job| cells::pairs(job.pointer("/spec/jobTemplate/spec/selector/matchLabels"))),
+                ),
+            ],
         ),
         _ => known_elsewhere(resource),
     }
@@ -166,31 +176,37 @@ fn template_columns(with_selector: bool) -> Columns {
 #[expect(clippy::too_many_lines, reason = "a table, a few lines a kind")]
 fn known_elsewhere(resource: &str) -> (Columns, Columns) {
     use Cell::{Age, At, Of};
+    let mut wide = vec![];
     let default = match resource {
         "services" => {
-            return (
-                vec![
-                    ("TYPE", At("/spec/type")),
-                    ("CLUSTER-IP", At("/spec/clusterIP")),
-                    ("EXTERNAL-IP", Of(cells::service_address)),
-                    ("PORT(S)", Of(cells::service_ports)),
-                    ("AGE", Age),
-                ],
-                vec![("SELECTOR", Of(|object| cells::pairs(object.pointer("/spec/selector"))))],
-            );
+            wide = vec![("SELECTOR", Of(|object| cells::pairs(object.pointer("/spec/selector"))))];
+            vec![
+                ("TYPE", At("/spec/type")),
+                ("CLUSTER-IP", At("/spec/clusterIP")),
+                ("EXTERNAL-IP", Of(cells::service_address)),
+                ("PORT(S)", Of(cells::service_ports)),
+                ("AGE", Age),
+            ]
         }
         "configmaps" => vec![("DATA", Of(cells::data_count)), ("AGE", Age)],
         "secrets" => vec![("TYPE", At("/type")), ("DATA", Of(cells::data_count)), ("AGE", Age)],
         "serviceaccounts" => vec![("SECRETS", Of(|object| cells::length(object, "/secrets"))), ("AGE", Age)],
         "namespaces" => vec![("STATUS", At("/status/phase")), ("AGE", Age)],
-        "persistentvolumeclaims" => vec![
-            ("STATUS", At("/status/phase")),
-            ("VOLUME", At("/spec/volumeName")),
-            ("CAPACITY", At("/status/capacity/storage")),
-            ("ACCESS MODES", Of(|object| cells::access_modes(object, "/status/accessModes"))),
-            ("STORAGECLASS", At("/spec/storageClassName")),
-            ("AGE", Age),
-        ],
+        "persistentvolumeclaims" => {
+            wide = vec![("VOLUMEMODE", Of(|claim| cells::or_unset(claim, "/spec/volumeMode")))];
+            vec![
+                ("STATUS", At("/status/phase")),
+                ("VOLUME", At("/spec/volumeName")),
+                ("CAPACITY", At("/status/capacity/storage")),
+                ("ACCESS MODES", Of(|object| cells::access_modes(object, "/status/accessModes"))),
+                ("STORAGECLASS", At("/spec/storageClassName")),
+                (
+                    "VOLUMEATTRIBUTESCLASS",
+                    Of(|claim| cells::or_unset(claim, "/spec/volumeAttributesClassName")),
+                ),
+                ("AGE", Age),
+            ]
+        }
         "persistentvolumes" => vec![
             ("CAPACITY", At("/spec/capacity/storage")),
             ("ACCESS MODES", Of(|object| cells::access_modes(object, "/spec/accessModes"))),
@@ -212,6 +228,11 @@ fn known_elsewhere(resource: &str) -> (Columns, Columns) {
             ("AGE", Age),
         ],
         "rolebindings.rbac.authorization.k8s.io" | "clusterrolebindings.rbac.authorization.k8s.io" => {
+            wide = vec![
+                ("USERS", Of(|binding| cells::subjects(binding, "User"))),
+                ("GROUPS", Of(|binding| cells::subjects(binding, "Group"))),
+                ("SERVICEACCOUNTS", Of(|binding| cells::subjects(binding, "ServiceAccount"))),
+            ];
             vec![("ROLE", Of(cells::bound_role)), ("AGE", Age)]
         }
         "roles.rbac.authorization.k8s.io"
@@ -247,5 +268,5 @@ fn known_elsewhere(resource: &str) -> (Columns, Columns) {
         "resourcequotas" | "limitranges" => vec![("CREATED AT", At("/metadata/creationTimestamp"))],
         _ => vec![("AGE", Age)],
     };
-    (default, vec![])
+    (default, wide)
 }

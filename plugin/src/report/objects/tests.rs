@@ -47,6 +47,32 @@ fn deployment_looks_as_in_kubectl() {
 }
 
 #[rstest]
+#[case::claim("persistentvolumeclaims", "", json!({"spec": {"volumeMode": "Block"}}), "AGE VOLUMEMODE", "60m Block")]
+#[case::cron_job("cronjobs", "batch", json!({"spec": {"jobTemplate": {"spec": {"template": {"spec": {"containers": [
+    {"name": "c", "image": "i:1"}]}}}}}}), "AGE CONTAINERS IMAGES SELECTOR", "60m c i:1 <none>")]
+#[case::binding("clusterrolebindings", "rbac.authorization.k8s.io", json!({"subjects": [{"kind": "User", "name": "ada"},
+    {"kind": "User", "name": "bob"}, {"kind": "ServiceAccount", "namespace": "shop", "name": "web"}]}),
+    "AGE USERS GROUPS SERVICEACCOUNTS", "60m ada, bob <none> shop/web")]
+fn wide_adds_what_kubectl_adds(
+    #[case] plural: &str,
+    #[case] group: &str,
+    #[case] rest: Value,
+    #[case] header: &str,
+    #[case] row: &str,
+) {
+    let mut object = json!({"metadata": metadata()});
+    object.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
+    let text = table(kind(plural, group, "Any"), &[], Width::Wide, &object);
+    let lines: Vec<String> = text
+        .lines()
+        .map(|line| {
+            line.split("   ").map(str::trim).filter(|cell| !cell.is_empty()).collect::<Vec<_>>().join(" ")
+        })
+        .collect();
+    assert!(lines[0].ends_with(header) && lines[1].ends_with(row), "{text}");
+}
+
+#[rstest]
 #[case::pod("pods", "", json!({"spec": {"containers": [{}, {}]}, "status": {"phase": "Running", "containerStatuses": [
     {"ready": true, "restartCount": 2}, {"ready": false, "restartCount": 1, "state": {"waiting": {"reason": "CrashLoopBackOff"}}}]}}),
     "web 1/2 CrashLoopBackOff 3 60m")]
@@ -61,7 +87,7 @@ fn deployment_looks_as_in_kubectl() {
 #[case::cron_job("cronjobs", "batch", json!({"spec": {"schedule": "0 * * * *", "suspend": false}, "status": {"lastScheduleTime": "2026-11-25T11:59:00Z"}}),
     "web 0 * * * * <none> False 0 60s 60m")]
 #[case::claim("persistentvolumeclaims", "", json!({"spec": {"volumeName": "pv", "storageClassName": "fast"}, "status": {"phase": "Bound", "capacity": {"storage": "1Gi"}, "accessModes": ["ReadWriteOnce"]}}),
-    "web Bound pv 1Gi RWO fast 60m")]
+    "web Bound pv 1Gi RWO fast <unset> 60m")]
 #[case::ingress("ingresses", "networking.k8s.io", json!({"spec": {"rules": [{"host": "a"}, {"host": "b"}, {"host": "c"}, {"host": "d"}], "tls": [{}]}}),
     "web <none> a,b,c + 1 more... <none> 80, 443 60m")]
 #[case::role_binding("rolebindings", "rbac.authorization.k8s.io", json!({"roleRef": {"kind": "Role", "name": "r"}}), "web Role/r 60m")]
