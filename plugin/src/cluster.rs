@@ -4,25 +4,28 @@
 //! restore, is decided in `plan` and `commands`.
 
 mod access;
-mod apply;
 mod connect;
 mod discovery;
 mod kubeconfig;
 mod list;
 mod live;
 mod namespaces;
+mod refusal;
 mod request;
 mod retry;
 mod wait;
+mod write;
 
 pub use access::Access;
-pub use apply::{FIELD_MANAGER, WriteError, WriteMode, Written};
 pub use connect::{Cluster, ServerVersion};
 pub use discovery::{Discovery, UnreadableGroup};
 pub use kubeconfig::{KubeconfigNames, kubeconfig_names};
 pub use list::{Lanes, ListFailure, ListItem, ListRequest, ListStats, PageSender};
+pub use live::LivePages;
+pub use refusal::{Trouble, WriteError};
 pub use request::RequestError;
 pub use wait::WaitError;
+pub use write::{FIELD_MANAGER, Preview, Propagation, WriteMode, Written};
 
 use std::path::PathBuf;
 

@@ -5,6 +5,7 @@ pub mod conflict;
 pub mod coverage;
 pub mod difference;
 pub mod field_difference;
+pub mod field_owner;
 pub mod field_path;
 pub mod glob;
 pub mod left_out;

@@ -1,7 +1,11 @@
 //! Reading a restore point. Everything read is taken for hostile until checked: lengths before memory is
 //! reserved, checksums before content is parsed, names before they become part of anything.
 
-use std::{collections::BTreeSet, ops::ControlFlow, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    ops::{ControlFlow, RangeInclusive},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use rustic_core::{
@@ -40,6 +44,8 @@ pub struct ReadFilter {
     pub namespaces: Option<BTreeSet<String>>,
     /// Only kinds of this scope.
     pub scope: Option<Scope>,
+    /// Only objects whose names lie between these two.
+    pub names: Option<RangeInclusive<String>>,
 }
 
 impl ReadFilter {
@@ -49,6 +55,19 @@ impl ReadFilter {
 
     fn admits_resource(&self, resource: &GroupResource) -> bool {
         self.resources.as_ref().is_none_or(|wanted| wanted.contains(resource))
+    }
+
+    fn admits_name(&self, name: &str) -> bool {
+        self.names
+            .as_ref()
+            .is_none_or(|wanted| (wanted.start().as_str()..=wanted.end().as_str()).contains(&name))
+    }
+
+    /// Whether a shard that begins with `first` and ends before `next` may hold a name that is admitted.
+    fn admits_shard(&self, first: &str, next: Option<&str>) -> bool {
+        self.names.as_ref().is_none_or(|wanted| {
+            first <= wanted.end().as_str() && next.is_none_or(|next| next > wanted.start().as_str())
+        })
     }
 
     fn admits_namespace(&self, namespace: &str) -> bool {
@@ -271,8 +290,11 @@ impl Reader {
             let shards = self.folder(tree, &group.folders().join("/"))?;
             for (index, entry) in shards.iter().enumerate() {
                 let next = shards.get(index + 1).map(|next| next.name.as_str());
+                if !filter.admits_shard(&entry.name, next) {
+                    continue;
+                }
                 for object in self.shard(&group, entry, next)? {
-                    if visit(object).is_break() {
+                    if filter.admits_name(&object.key.name) && visit(object).is_break() {
                         return Ok(());
                     }
                 }

@@ -14,6 +14,8 @@ pub enum OnConflict {
     Skip,
     /// Set what the saved object states; leave what only the live one has.
     Patch,
+    /// Delete the live object and make the saved one; asked of the server first.
+    Replace,
     /// Change nothing at all if any object exists and differs.
     Fail,
 }
@@ -57,6 +59,9 @@ pub struct RestoreArgs {
     /// What to do with an object that exists and differs
     #[arg(long, value_enum)]
     pub on_conflict: Option<OnConflict>,
+    /// With `patch`: also remove what only the live object has
+    #[arg(long)]
+    pub exact: bool,
     /// Show what would happen and change nothing
     #[arg(long, value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "client")]
     pub dry_run: Option<DryRun>,

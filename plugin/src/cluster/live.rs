@@ -68,43 +68,67 @@ impl Cluster {
         }
     }
 
-    /// Shows every object of a kind in `namespace` (or in all) to `visit`, page by page.
-    ///
-    /// A list whose token expires is begun again, so an object may be shown twice; the later is the newer.
-    pub async fn each_live(
-        &self,
-        kind: &ResourceType,
-        namespace: Option<&str>,
-        visit: &mut (dyn FnMut(Value) + Send),
-    ) -> Result<(), RequestError> {
+    /// Every object of a kind in `namespace` (or in all), page by page.
+    pub fn live_pages(&self, kind: &ResourceType, namespace: Option<&str>) -> LivePages {
         let namespace = namespace.map(encoded);
-        let collection = kind.collection_path(namespace.as_deref());
-        let mut token: Option<String> = None;
-        let mut restarts = 0;
+        LivePages {
+            cluster: self.clone(),
+            collection: kind.collection_path(namespace.as_deref()),
+            kind: kind.clone(),
+            next: Next::First,
+            restarts: 0,
+        }
+    }
+}
+
+/// A list under way.
+pub struct LivePages {
+    cluster: Cluster,
+    kind: ResourceType,
+    collection: String,
+    next: Next,
+    restarts: u8,
+}
+
+enum Next {
+    First,
+    Token(String),
+    End,
+}
+
+impl LivePages {
+    /// The next page, or none after the last.
+    ///
+    /// A list whose token expires is begun again, so an object may come twice; the later is the newer.
+    pub async fn next(&mut self) -> Result<Option<Vec<Value>>, RequestError> {
         loop {
-            let mut path = format!("{collection}?limit={PAGE}");
-            if let Some(token) = &token {
-                path.push_str("&continue=");
-                path.push_str(&encoded_parameter(token));
+            let mut path = format!("{}?limit={PAGE}", self.collection);
+            match &self.next {
+                Next::First => {}
+                Next::Token(token) => {
+                    path.push_str("&continue=");
+                    path.push_str(&encoded_parameter(token));
+                }
+                Next::End => return Ok(None),
             }
-            let answer = match self.get(&path, &[]).await {
-                Err(error) if error.code() == Some(410) && restarts < MAX_RESTARTS => {
-                    restarts += 1;
-                    token = None;
+            let answer = match self.cluster.get(&path, &[]).await {
+                Err(error) if error.code() == Some(410) && self.restarts < MAX_RESTARTS => {
+                    self.restarts += 1;
+                    self.next = Next::First;
                     continue;
                 }
                 answer => answer?,
             };
             let page: Page = serde_json::from_slice(&answer.body).map_err(RequestError::BadAnswer)?;
-            for item in &page.items {
+            let bodies = page.items.iter().map(|item| {
                 let mut body: Value = serde_json::from_str(item.get()).map_err(RequestError::BadAnswer)?;
-                complete(&mut body, kind);
-                visit(body);
-            }
-            token = page.metadata.token.filter(|token| !token.is_empty());
-            if token.is_none() {
-                return Ok(());
-            }
+                complete(&mut body, &self.kind);
+                Ok(body)
+            });
+            let bodies = bodies.collect::<Result<Vec<_>, RequestError>>()?;
+            let token = page.metadata.token.filter(|token| !token.is_empty());
+            self.next = token.map_or(Next::End, Next::Token);
+            return Ok(Some(bodies));
         }
     }
 }

@@ -1,9 +1,12 @@
 //! `kubectl backup restore`: plan first, show it, then do it.
 
 mod collect;
+mod dependants;
 mod execute;
 mod look;
 mod owners;
+mod patch;
+mod replace;
 mod request;
 mod results;
 mod waiting;
@@ -59,9 +62,17 @@ pub(crate) async fn run(args: RestoreArgs, session: &Session) -> anyhow::Result<
     let mut kinds =
         Kinds::new(request.manifest.kinds.iter().map(|entry| entry.kind.clone()), &discovery.kinds);
     define(&mut kinds, &candidates);
-    let facts = look::look(&cluster, &candidates, &kinds).await?;
-    let plan = RestorePlan::new(candidates, &facts, &kinds, request.policy);
+    let looker = look::Looker {
+        cluster: cluster.clone(),
+        repository: request.repository.clone(),
+        point: request.point.id.clone(),
+        map: request.map.clone(),
+        rules: Arc::clone(&request.rules),
+    };
+    let facts = look::look(looker, &candidates, &kinds).await?;
+    let mut plan = RestorePlan::new(candidates, &facts, &kinds);
     drop(facts);
+    dependants::find(&cluster, &mut plan, &discovery.kinds).await?;
     let passed_over = if request.policy_is_default { named_and_skipped(&plan, &BTreeMap::new()) } else { 0 };
     let shown =
         Shown { printer: &session.printer, format: args.output, point: &request.point.id, passed_over };
@@ -172,7 +183,7 @@ async fn execute(
             kinds,
             plan,
             map: request.map,
-            policy: request.policy,
+            rules: request.rules,
             mode,
             owners: Owners::default(),
             waiting: Waiting { progress: progress.clone(), stopped: interrupt.stopped() },

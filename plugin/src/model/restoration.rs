@@ -12,6 +12,8 @@ pub enum Action {
     Create,
     /// It is there and differs; its fields will be set.
     Patch,
+    /// It is there and differs; it will be deleted and made again.
+    Replace,
     /// It is there and is the same.
     Unchanged,
     /// It is there and differs; the conflict policy leaves it.
@@ -24,6 +26,13 @@ pub enum Action {
     Refuse,
 }
 
+impl Action {
+    /// Whether it changes the cluster.
+    pub fn is_write(self) -> bool {
+        matches!(self, Self::Create | Self::Patch | Self::Replace)
+    }
+}
+
 /// What came of an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -32,6 +41,8 @@ pub enum Outcome {
     Created,
     /// Changed.
     Patched,
+    /// Deleted and made again.
+    Replaced,
     /// Was the same already.
     Unchanged,
     /// Differs, and the conflict policy left it.
@@ -42,6 +53,38 @@ pub enum Outcome {
     Refused,
     /// Not tried, because the run was interrupted.
     NotTried,
+}
+
+impl Outcome {
+    /// Whether it changed the cluster.
+    pub fn is_write(self) -> bool {
+        matches!(self, Self::Created | Self::Patched | Self::Replaced)
+    }
+}
+
+/// How a field differs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum FieldChange {
+    /// Both have it, with other values.
+    Set,
+    /// Only the saved object has it.
+    OnlySaved,
+    /// Only the live object has it.
+    OnlyLive,
+}
+
+/// A field in which the saved and the live object differ.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DifferingField {
+    /// `spec.replicas`, `data['app.conf']`.
+    pub field: String,
+    /// How.
+    pub change: FieldChange,
+    /// The field manager that owns the live value, if any says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manager: Option<String>,
 }
 
 /// A field that the server would not accept.
@@ -71,6 +114,9 @@ pub struct RestoredObject<State> {
     /// Why, in one sentence; none when it speaks for itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Where the live object differs from the saved one; shortened.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub differences: Vec<DifferingField>,
     /// Fields that were refused.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fields: Vec<FieldProblem>,

@@ -1,17 +1,79 @@
-//! What becomes of an object, given what is in the cluster already and the user's conflict policy.
+//! What becomes of an object, given what is in the cluster already and how the user wants conflicts resolved.
+
+pub mod rules;
+
+use std::fmt;
 
 use crate::model::restoration::Action;
 
+use super::{
+    field_path::{FieldPath, pattern::FieldPattern},
+    glob,
+};
+
 /// What to do with an object that is in the cluster and differs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ConflictPolicy {
     /// Leave the live object as it is.
+    #[default]
     Skip,
     /// Set what the saved object states; leave what only the live one has.
     Patch,
+    /// Delete the live object and make the saved one.
+    Replace,
     /// Change nothing at all if any object exists and differs.
     Fail,
+}
+
+/// Who chose a policy.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum DecidedBy {
+    /// Nobody: it is the default.
+    #[default]
+    Default,
+    /// The options of the run.
+    CommandLine,
+    /// A rule, by its number in the rules file, from 1, and its name.
+    Rule {
+        /// Its number.
+        number: usize,
+        /// The name the user gave it.
+        name: Option<String>,
+    },
+}
+
+impl fmt::Display for DecidedBy {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => formatter.write_str("the default"),
+            Self::CommandLine => formatter.write_str("--on-conflict"),
+            Self::Rule { number, name: None } => write!(formatter, "rule {number}"),
+            Self::Rule { number, name: Some(name) } => write!(formatter, "rule {number} `{name}`"),
+        }
+    }
+}
+
+/// How the conflict of one object is resolved.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Resolution {
+    /// What to do.
+    pub policy: ConflictPolicy,
+    /// A patch also removes what only the live object has.
+    pub exact: bool,
+    /// Fields that a patch leaves as they are.
+    pub keep_fields: Vec<FieldPattern>,
+    /// Globs of field managers whose fields a patch leaves as they are.
+    pub keep_managers: Vec<String>,
+    /// Who chose it.
+    pub decided_by: DecidedBy,
+}
+
+impl Resolution {
+    /// Whether a patch leaves the field at `path`, owned by `manager`, as it is.
+    pub fn keeps(&self, path: &FieldPath, manager: Option<&str>) -> bool {
+        self.keep_fields.iter().any(|pattern| pattern.covers(path))
+            || manager.is_some_and(|manager| self.keep_managers.iter().any(|it| glob::matches(it, manager)))
+    }
 }
 
 /// What the cluster has under an object's name.
@@ -51,15 +113,17 @@ impl Decision {
 }
 
 /// Decides.
-pub fn decide(live: &Live, policy: ConflictPolicy) -> Decision {
+pub fn decide(live: &Live, resolution: &Resolution) -> Decision {
     match live {
         Live::Absent => Decision::plain(Action::Create),
         Live::Same => Decision::plain(Action::Unchanged),
-        Live::Different => match policy {
-            ConflictPolicy::Skip => {
-                Decision::because(Action::Skip, "exists and differs; --on-conflict=patch would set it")
+        Live::Different => match resolution.policy {
+            ConflictPolicy::Skip if resolution.decided_by == DecidedBy::Default => {
+                Decision::because(Action::Skip, "exists; --on-conflict=patch would set what differs")
             }
+            ConflictPolicy::Skip => Decision::because(Action::Skip, "exists and differs"),
             ConflictPolicy::Patch => Decision::because(Action::Patch, "exists and differs"),
+            ConflictPolicy::Replace => Decision::because(Action::Replace, "exists and differs"),
             ConflictPolicy::Fail => Decision::because(Action::Conflict, "exists and differs"),
         },
         Live::Terminating(finalizers) if finalizers.is_empty() => {
@@ -79,7 +143,7 @@ pub fn decide(live: &Live, policy: ConflictPolicy) -> Decision {
 mod tests {
     use rstest::rstest;
 
-    use super::{ConflictPolicy, Live, decide};
+    use super::{ConflictPolicy, Live, Resolution, decide};
     use crate::model::restoration::Action;
 
     #[rstest]
@@ -88,10 +152,12 @@ mod tests {
     #[case::same_needs_no_patch(Live::Same, ConflictPolicy::Patch, Action::Unchanged)]
     #[case::skip(Live::Different, ConflictPolicy::Skip, Action::Skip)]
     #[case::patch(Live::Different, ConflictPolicy::Patch, Action::Patch)]
+    #[case::replace(Live::Different, ConflictPolicy::Replace, Action::Replace)]
     #[case::fail(Live::Different, ConflictPolicy::Fail, Action::Conflict)]
     #[case::going(Live::Terminating(vec![]), ConflictPolicy::Fail, Action::Create)]
     #[case::unreadable(Live::Unreadable, ConflictPolicy::Patch, Action::Create)]
     fn decides(#[case] live: Live, #[case] policy: ConflictPolicy, #[case] wanted: Action) {
-        assert_eq!(decide(&live, policy).action, wanted);
+        let resolution = Resolution { policy, ..Resolution::default() };
+        assert_eq!(decide(&live, &resolution).action, wanted);
     }
 }

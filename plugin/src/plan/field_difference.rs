@@ -8,21 +8,12 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 use serde_json::{Map, Value};
 
+use crate::model::restoration::FieldChange;
+
 use super::{
     field_path::{FieldPath, MAX_STEPS, Step},
     merge_keys::{self, MergeKey},
 };
-
-/// What is different about a field.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum FieldChange {
-    /// Both have it, with different values.
-    Set,
-    /// Only the saved object has it.
-    OnlySaved,
-    /// Only the live object has it.
-    OnlyLive,
-}
 
 /// One field in which they differ.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,22 +4,30 @@
 //! with what the cluster holds ([`Facts`]) these become a [`RestorePlan`]. The second streams the bodies again, in
 //! the order of the plan, and writes them.
 
+pub mod compare;
 pub mod content;
 pub mod facts;
+pub mod merge;
+pub mod replace;
 pub mod rules;
 pub mod wanted;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use crate::model::{object::ObjectKey, resource::GroupResource, restoration::Action};
 
 use super::{
-    conflict::{ConflictPolicy, Decision, Live, decide},
+    conflict::{Decision, Live, Resolution, decide},
     order::{self, Position},
     sanitize::{SanitizeContext, owners::OwnerReference},
 };
+use compare::Difference;
 use content::Content;
 use facts::{Facts, Kinds};
+use replace::Dependant;
 use rules::Rule;
 
 /// How an object came into the selection.
@@ -46,8 +54,8 @@ pub struct Candidate {
     pub origin: Origin,
     /// Its owners as saved.
     pub owners: Box<[OwnerReference]>,
-    /// A digest of what will be written.
-    pub content: Content,
+    /// A digest of what will be written, when another object may become the same one: under a mapping.
+    pub content: Option<Content>,
     /// What the rules say of it, whatever the cluster holds.
     pub rule: Rule,
 }
@@ -87,6 +95,19 @@ pub struct PlannedObject {
     pub waits_for_deletion: bool,
     /// Whether others name it as their owner, so that its new uid must be remembered.
     pub owns: bool,
+    /// How the live object differs, if it does.
+    pub difference: Option<Difference>,
+    /// What is done about that, and who says so.
+    pub resolution: Arc<Resolution>,
+    /// Live objects that would go with the live object if it is replaced.
+    pub dependants: Vec<Dependant>,
+}
+
+impl PlannedObject {
+    /// What it is to be in the cluster.
+    pub fn target(&self) -> &ObjectKey {
+        self.candidate.target()
+    }
 }
 
 /// Decisions for all objects, sorted by saved key.
@@ -114,7 +135,7 @@ pub struct Collision {
 
 impl RestorePlan {
     /// Decides. `candidates` in any order; `facts` speak of them by their index.
-    pub fn new(candidates: Vec<Candidate>, facts: &Facts, kinds: &Kinds, policy: ConflictPolicy) -> Self {
+    pub fn new(candidates: Vec<Candidate>, facts: &Facts, kinds: &Kinds) -> Self {
         let doubles = doubles(&candidates);
         let links = owner_links(&candidates, facts, kinds);
         let positions = positions(&candidates, &links);
@@ -123,7 +144,7 @@ impl RestorePlan {
         for (index, (candidate, links)) in candidates.into_iter().zip(links).enumerate() {
             let decision = match doubles.get(&index) {
                 Some(first) => Decision::because(Action::Leave, format!("`{first}` becomes the same object")),
-                None => decision(index, &candidate, &links, facts, kinds, policy),
+                None => decision(index, &candidate, &links, facts, kinds),
             };
             let live = facts.live.get(&index);
             objects.push(PlannedObject {
@@ -133,6 +154,9 @@ impl RestorePlan {
                 uid: live.and_then(|live| live.uid.clone()),
                 waits_for_deletion: live.is_some_and(|live| live.deleting.is_some()),
                 owns: owning.contains(&index),
+                difference: live.and_then(|live| live.difference.clone()),
+                resolution: live.map(|live| Arc::clone(&live.resolution)).unwrap_or_default(),
+                dependants: Vec::new(),
                 candidate,
             });
         }
@@ -154,7 +178,7 @@ impl RestorePlan {
     pub fn steps(&self) -> BTreeMap<Position, Vec<usize>> {
         let mut steps: BTreeMap<Position, Vec<usize>> = BTreeMap::new();
         for (index, object) in self.objects.iter().enumerate() {
-            if matches!(object.decision.action, Action::Create | Action::Patch) {
+            if object.decision.action.is_write() {
                 steps.entry(object.position).or_default().push(index);
             }
         }
@@ -246,7 +270,6 @@ fn decision(
     links: &[OwnerLink],
     facts: &Facts,
     kinds: &Kinds,
-    policy: ConflictPolicy,
 ) -> Decision {
     match &candidate.rule {
         Rule::Leave(reason) if candidate.origin == Origin::Named => {
@@ -268,13 +291,20 @@ fn decision(
     let state = match live {
         None if facts.unreadable.contains(&index) => Live::Unreadable,
         None => Live::Absent,
-        Some(live) => live.state(&candidate.content),
+        Some(live) => live.state(),
     };
     if matches!(candidate.origin, Origin::Needed | Origin::Invented) && state == Live::Different {
         // Only asked to be there.
         return Decision::plain(Action::Unchanged);
     }
-    decide(&state, policy)
+    let decision = decide(&state, live.map_or(&Resolution::default(), |live| &live.resolution));
+    if decision.action == Action::Replace && candidate.key.resource.plural == "namespaces" {
+        return Decision::because(
+            Action::Refuse,
+            "a namespace is not replaced: everything in it would go; patch it instead",
+        );
+    }
+    decision
 }
 
 fn made_namespaces(objects: &[PlannedObject]) -> BTreeSet<String> {

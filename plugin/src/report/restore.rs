@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt::Write as _};
 
 use serde::Serialize;
 
-use crate::model::restoration::{Action, Outcome, RestoredObject};
+use crate::model::restoration::{Action, DifferingField, Outcome, RestoredObject};
 
 use super::table::Table;
 
@@ -24,6 +24,7 @@ impl State for Action {
         match self {
             Self::Create => "create",
             Self::Patch => "patch",
+            Self::Replace => "replace",
             Self::Unchanged => "unchanged",
             Self::Skip => "skip",
             Self::Conflict => "conflict",
@@ -33,7 +34,7 @@ impl State for Action {
     }
 
     fn is_notable(self) -> bool {
-        matches!(self, Self::Patch | Self::Skip | Self::Conflict | Self::Refuse)
+        matches!(self, Self::Patch | Self::Replace | Self::Skip | Self::Conflict | Self::Refuse)
     }
 }
 
@@ -42,6 +43,7 @@ impl State for Outcome {
         match self {
             Self::Created => "created",
             Self::Patched => "patched",
+            Self::Replaced => "replaced",
             Self::Unchanged => "unchanged",
             Self::Skipped => "skipped",
             Self::Left => "left",
@@ -51,7 +53,7 @@ impl State for Outcome {
     }
 
     fn is_notable(self) -> bool {
-        matches!(self, Self::Patched | Self::Skipped | Self::Refused | Self::NotTried)
+        matches!(self, Self::Patched | Self::Replaced | Self::Skipped | Self::Refused | Self::NotTried)
     }
 }
 
@@ -123,13 +125,36 @@ pub fn table<S: State>(objects: &[RestoredObject<S>], wide: bool) -> String {
     table.render(true)
 }
 
+/// Differing fields that a line names.
+const NAMED_FIELDS: usize = 3;
+
 fn reason<S: State>(object: &RestoredObject<S>) -> String {
     let mut text = object.reason.clone().unwrap_or_default();
+    if object.state.is_notable() {
+        text.push_str(&differing(&object.differences));
+    }
     let fields: Vec<_> = object.fields.iter().map(|field| field.field.as_str()).collect();
     if !fields.is_empty() && !fields.iter().all(|field| text.contains(field)) {
         let _ = write!(text, " [{}]", fields.join(", "));
     }
     if text.is_empty() { "-".to_owned() } else { text }
+}
+
+/// ` in spec.replicas (kube-controller-manager), data.a and 2 more`; empty if nothing differs.
+fn differing(fields: &[DifferingField]) -> String {
+    let named: Vec<_> = fields
+        .iter()
+        .take(NAMED_FIELDS)
+        .map(|it| match &it.manager {
+            Some(manager) => format!("{} ({manager})", it.field),
+            None => it.field.clone(),
+        })
+        .collect();
+    match (named.is_empty(), fields.len().saturating_sub(NAMED_FIELDS)) {
+        (true, _) => String::new(),
+        (false, 0) => format!(" in {}", named.join(", ")),
+        (false, more) => format!(" in {} and {more} more", named.join(", ")),
+    }
 }
 
 /// A plan or result for a person: every line while it is short, else a count by kind and what needs attention.
@@ -184,6 +209,7 @@ mod tests {
             from_namespace: None,
             state,
             reason: None,
+            differences: vec![],
             fields: vec![],
             notes: vec![],
         }

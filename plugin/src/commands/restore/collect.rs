@@ -81,7 +81,7 @@ impl Collector {
     fn filter(&self, scope: Scope) -> ReadFilter {
         let resources = (scope == Scope::Namespaced && !self.wanted.named.is_empty())
             .then(|| self.wanted.named.iter().map(|(resource, _)| resource.clone()).collect());
-        ReadFilter { resources, namespaces: self.wanted.namespaces.clone(), scope: Some(scope) }
+        ReadFilter { resources, namespaces: self.wanted.namespaces.clone(), scope: Some(scope), names: None }
     }
 
     fn visit(&mut self, object: SavedObject) -> anyhow::Result<()> {
@@ -124,7 +124,8 @@ impl Collector {
             mapped: (target != key).then(|| Box::new(target)),
             origin,
             owners,
-            content: Content::of(&key.resource, body),
+            // Only a mapping can make two objects one.
+            content: (!self.map.is_empty()).then(|| Content::of(&key.resource, body)),
             rule,
             key,
         });

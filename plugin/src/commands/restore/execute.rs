@@ -128,6 +128,7 @@ impl Execution {
                 resources: Some(keys.clone().map(|key| key.resource.clone()).collect()),
                 namespaces: Some(keys.filter_map(|key| key.namespace.clone()).collect()),
                 scope: None,
+                names: None,
             };
             repository.each_object(&point, &filter, &mut |object| {
                 if let Some(index) = writer.plan.find(&object.key)
@@ -167,5 +168,5 @@ impl Execution {
 
 /// How many writes a plan asks for.
 pub(super) fn writes(counts: &BTreeMap<Action, usize>) -> usize {
-    [Action::Create, Action::Patch].iter().filter_map(|action| counts.get(action)).sum()
+    counts.iter().filter(|(action, _)| action.is_write()).map(|(_, count)| count).sum()
 }

@@ -1,23 +1,36 @@
 //! What the cluster holds under the names of the objects to restore.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    ops::ControlFlow,
+    sync::Arc,
+};
 
 use anyhow::Context;
 use futures::{StreamExt, TryStreamExt, stream};
 use serde_json::Value;
 
 use crate::{
+    archive::{ReadFilter, Repository},
     cluster::{Cluster, RequestError},
+    commands::session::blocking,
     model::{
         object::ObjectKey,
         resource::{GroupResource, ResourceType},
+        restore_point::RestorePointId,
     },
-    plan::restore::{
-        Candidate, Origin,
-        facts::{Facts, Kinds, LiveObject},
-        rules::Rule,
+    plan::{
+        conflict::rules::Rules,
+        map_namespace::NamespaceMap,
+        restore::{
+            Candidate, Origin,
+            facts::{Facts, Kinds, LiveObject},
+            rules::Rule,
+        },
     },
 };
+
+use super::collect::invented_namespace;
 
 /// Up to this many objects of a kind and namespace are read one by one, more by listing.
 const FEW: usize = 4;
@@ -25,11 +38,21 @@ const FEW: usize = 4;
 /// Reads under way at once; a list costs the server far more than a write.
 const PARALLEL: usize = 12;
 
-/// Objects of one kind in one namespace: name in the cluster → index of the candidate.
+/// What looking needs; shared by the groups under way.
+pub(super) struct Looker {
+    pub(super) cluster: Cluster,
+    pub(super) repository: Repository,
+    pub(super) point: RestorePointId,
+    pub(super) map: NamespaceMap,
+    pub(super) rules: Arc<Rules>,
+}
+
+/// Objects of one kind in one namespace: name in the cluster → index and saved key of the candidate.
 struct Group {
     kind: ResourceType,
+    saved_namespace: Option<String>,
     namespace: Option<String>,
-    names: HashMap<String, usize>,
+    names: HashMap<String, (usize, String)>,
 }
 
 /// What was found of a group.
@@ -39,17 +62,26 @@ struct Found {
     unreadable: Vec<usize>,
 }
 
+/// A live object, with the index of its candidate and the name it was saved under.
+struct Met {
+    index: usize,
+    saved_name: String,
+    body: Value,
+}
+
 /// Looks.
-pub(super) async fn look(
-    cluster: &Cluster,
-    candidates: &[Candidate],
-    kinds: &Kinds,
-) -> anyhow::Result<Facts> {
-    let namespaces = existing_namespaces(cluster, candidates, kinds).await?;
+pub(super) async fn look(looker: Looker, candidates: &[Candidate], kinds: &Kinds) -> anyhow::Result<Facts> {
+    let cluster = looker.cluster.clone();
+    let namespaces = existing_namespaces(&cluster, candidates, kinds).await?;
     let claims = planned_claims(candidates);
     let groups = groups(candidates, kinds, &namespaces);
+    let looker = Arc::new(looker);
+    // Tasks of their own, so that comparing uses every core.
     let found: Vec<Found> = stream::iter(groups)
-        .map(|group| look_at(cluster, group, &claims))
+        .map(|group| {
+            let task = tokio::spawn(look_at(Arc::clone(&looker), group));
+            async move { task.await.context("an internal task ended early")? }
+        })
         .buffer_unordered(PARALLEL)
         .try_collect()
         .await?;
@@ -58,7 +90,10 @@ pub(super) async fn look(
         facts.live.extend(found.live);
         facts.unreadable.extend(found.unreadable);
     }
-    facts.owner_uids = owner_uids(cluster, candidates, kinds).await?;
+    for live in facts.live.values_mut() {
+        live.claim_is_planned = live.claim.as_ref().is_some_and(|claim| claims.contains(claim));
+    }
+    facts.owner_uids = owner_uids(&cluster, candidates, kinds).await?;
     Ok(facts)
 }
 
@@ -101,7 +136,8 @@ fn planned_claims(candidates: &[Candidate]) -> BTreeSet<(String, String)> {
 }
 
 fn groups(candidates: &[Candidate], kinds: &Kinds, namespaces: &BTreeSet<String>) -> Vec<Group> {
-    let mut groups: BTreeMap<(&GroupResource, Option<&str>), Group> = BTreeMap::new();
+    let mut groups: BTreeMap<(&GroupResource, Option<&str>, Option<&str>), Group> = BTreeMap::new();
+    let mut seen = HashSet::new();
     for (index, candidate) in candidates.iter().enumerate() {
         let target = candidate.target();
         let namespace = target.namespace.as_deref();
@@ -111,26 +147,28 @@ fn groups(candidates: &[Candidate], kinds: &Kinds, namespaces: &BTreeSet<String>
         // In the version it was saved in: what is compared must have the same shape.
         let kind = kinds.saved(&target.resource).filter(|_| kinds.is_served(&target.resource));
         let Some(kind) = kind else { continue };
-        let group = groups.entry((&target.resource, namespace)).or_insert_with(|| Group {
+        // Of several that become one, the first counts.
+        if !seen.insert(target) {
+            continue;
+        }
+        let saved_namespace = candidate.key.namespace.as_deref();
+        let group = groups.entry((&target.resource, namespace, saved_namespace)).or_insert_with(|| Group {
             kind: kind.clone(),
+            saved_namespace: saved_namespace.map(str::to_owned),
             namespace: namespace.map(str::to_owned),
             names: HashMap::new(),
         });
-        group.names.entry(target.name.clone()).or_insert(index);
+        group.names.insert(target.name.clone(), (index, candidate.key.name.clone()));
     }
     groups.into_values().collect()
 }
 
-async fn look_at(
-    cluster: &Cluster,
-    group: Group,
-    claims: &BTreeSet<(String, String)>,
-) -> anyhow::Result<Found> {
+async fn look_at(looker: Arc<Looker>, group: Group) -> anyhow::Result<Found> {
     let result = if group.names.len() <= FEW {
-        read_each(cluster, &group, claims).await
+        looker.read_each(&group).await
     } else {
-        match list(cluster, &group, claims).await {
-            Err(error) if error.is_forbidden() => read_each(cluster, &group, claims).await,
+        match looker.list(&group).await {
+            Err(error) if is_forbidden(&error) => looker.read_each(&group).await,
             result => result,
         }
     };
@@ -140,56 +178,90 @@ async fn look_at(
     })
 }
 
-async fn list(
-    cluster: &Cluster,
-    group: &Group,
-    claims: &BTreeSet<(String, String)>,
-) -> Result<Found, RequestError> {
-    let mut live = HashMap::new();
-    let listed = cluster
-        .each_live(&group.kind, group.namespace.as_deref(), &mut |body| {
-            if let Some(&index) = group.names.get(body["metadata"]["name"].as_str().unwrap_or_default()) {
-                live.insert(index, live_object(&group.kind, body, claims));
-            }
-        })
-        .await;
-    match listed {
-        Err(error) if !error.is_not_found() => Err(error),
-        _ => Ok(Found { live: live.into_iter().collect(), unreadable: Vec::new() }),
-    }
+fn is_forbidden(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<RequestError>().is_some_and(RequestError::is_forbidden)
 }
 
-async fn read_each(
-    cluster: &Cluster,
-    group: &Group,
-    claims: &BTreeSet<(String, String)>,
-) -> Result<Found, RequestError> {
-    let mut found = Found::default();
-    for (name, &index) in &group.names {
-        let key = ObjectKey::new(group.kind.resource.clone(), group.namespace.as_deref(), name);
-        match cluster.read(&group.kind, &key).await {
-            Ok(Some(body)) => found.live.push((index, live_object(&group.kind, body, claims))),
-            Ok(None) => {}
-            // What holds for one holds for its neighbours; a role by name is rare enough to be told so.
-            Err(error) if error.is_forbidden() => {
-                let seen: BTreeSet<_> = found.live.iter().map(|(index, _)| *index).collect();
-                found.unreadable = group.names.values().copied().filter(|it| !seen.contains(it)).collect();
-                return Ok(found);
-            }
-            Err(error) => return Err(error),
+impl Looker {
+    async fn list(&self, group: &Group) -> anyhow::Result<Found> {
+        let mut live = HashMap::new();
+        let mut pages = self.cluster.live_pages(&group.kind, group.namespace.as_deref());
+        loop {
+            let page = match pages.next().await {
+                Err(error) if error.is_not_found() => break,
+                page => page?,
+            };
+            let Some(page) = page else { break };
+            let met = page.into_iter().filter_map(|body| {
+                let (index, saved_name) = group.names.get(body["metadata"]["name"].as_str()?)?.clone();
+                Some(Met { index, saved_name, body })
+            });
+            live.extend(self.compare(group, met.collect()).await?);
         }
+        Ok(Found { live: live.into_iter().collect(), unreadable: Vec::new() })
     }
-    Ok(found)
-}
 
-fn live_object(kind: &ResourceType, body: Value, claims: &BTreeSet<(String, String)>) -> LiveObject {
-    let claim = &body["spec"]["claimRef"];
-    let claim = (claim["namespace"].as_str().unwrap_or_default(), claim["name"].as_str().unwrap_or_default());
-    let planned = kind.resource.plural == "persistentvolumes"
-        && claims.contains(&(claim.0.to_owned(), claim.1.to_owned()));
-    let mut live = LiveObject::of(&kind.resource, body);
-    live.claim_is_planned = planned;
-    live
+    async fn read_each(&self, group: &Group) -> anyhow::Result<Found> {
+        let (mut met, mut unreadable) = (Vec::new(), Vec::new());
+        for (name, (index, saved_name)) in &group.names {
+            let key = ObjectKey::new(group.kind.resource.clone(), group.namespace.as_deref(), name);
+            match self.cluster.read(&group.kind, &key).await {
+                Ok(Some(body)) => met.push(Met { index: *index, saved_name: saved_name.clone(), body }),
+                Ok(None) => {}
+                // What holds for one holds for its neighbours; a role by name is rare enough to be told so.
+                Err(error) if error.is_forbidden() => {
+                    let seen: BTreeSet<_> = met.iter().map(|met| met.index).collect();
+                    let others = group.names.values().map(|(index, _)| *index);
+                    unreadable = others.filter(|it| !seen.contains(it)).collect();
+                    break;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        let live = self.compare(group, met).await?;
+        Ok(Found { live, unreadable })
+    }
+
+    /// Reads the saved objects beside the live ones and compares them.
+    async fn compare(&self, group: &Group, met: Vec<Met>) -> anyhow::Result<Vec<(usize, LiveObject)>> {
+        let (Some(first), Some(last)) =
+            (met.iter().map(|met| &met.saved_name).min(), met.iter().map(|met| &met.saved_name).max())
+        else {
+            return Ok(Vec::new());
+        };
+        let resource = group.kind.resource.clone();
+        let filter = ReadFilter {
+            resources: Some(BTreeSet::from([resource.clone()])),
+            namespaces: group.saved_namespace.clone().map(|namespace| BTreeSet::from([namespace])),
+            scope: Some(group.kind.scope),
+            names: Some(first.clone()..=last.clone()),
+        };
+        let (repository, point, map) = (self.repository.clone(), self.point.clone(), self.map.clone());
+        let (rules, namespace) = (Arc::clone(&self.rules), group.namespace.clone());
+        blocking(move || {
+            let mut waiting: HashMap<String, (usize, Value)> =
+                met.into_iter().map(|met| (met.saved_name, (met.index, met.body))).collect();
+            let mut compared = Vec::with_capacity(waiting.len());
+            let compare = |mut saved: Value, live: &Value| {
+                map.apply(&resource, &mut saved);
+                let name = live["metadata"]["name"].as_str().unwrap_or_default();
+                let target = ObjectKey::new(resource.clone(), namespace.as_deref(), name);
+                rules.compare(&target, &saved, live)
+            };
+            repository.each_object(&point, &filter, &mut |object| {
+                if let Some((index, live)) = waiting.remove(&object.key.name) {
+                    compared.push((index, compare(object.body, &live)));
+                }
+                ControlFlow::Continue(())
+            })?;
+            // Namespaces that the restore point does not hold.
+            for (name, (index, live)) in waiting {
+                compared.push((index, compare(invented_namespace(&name), &live)));
+            }
+            Ok(compared)
+        })
+        .await
+    }
 }
 
 /// The uids of owners that are not restored themselves.

@@ -74,6 +74,8 @@ fn live_uid(object: &PlannedObject) -> Option<&String> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use rstest::rstest;
     use serde_json::json;
 
@@ -83,7 +85,7 @@ mod tests {
         plan::{
             conflict::Decision,
             order::{Position, Wave},
-            restore::{Candidate, Origin, content::Content, rules::Rule},
+            restore::{Candidate, Origin, rules::Rule},
             sanitize::owners::owners,
         },
     };
@@ -98,13 +100,16 @@ mod tests {
             owners: owners.iter().cloned().zip(owner.map(OwnerLink::Planned)).collect(),
             uid: None,
             waits_for_deletion: false,
+            difference: None,
+            resolution: Arc::default(),
+            dependants: Vec::new(),
             owns: owner.is_none(),
             candidate: Candidate {
                 key: ObjectKey::new(resource.clone(), Some("shop"), name),
                 mapped: None,
                 origin: Origin::Selected,
                 owners: owners.into(),
-                content: Content::of(&resource, json!({})),
+                content: None,
                 rule: Rule::Restore,
             },
         }

@@ -1,5 +1,7 @@
 //! What a restore was asked for, completed from the repository and checked.
 
+use std::sync::Arc;
+
 use crate::{
     archive::Repository,
     cli::restore::{OnConflict, RestoreArgs},
@@ -14,7 +16,7 @@ use crate::{
         restore_point::{Completeness, Manifest, RestorePoint},
     },
     plan::{
-        conflict::ConflictPolicy,
+        conflict::{ConflictPolicy, DecidedBy, Resolution, rules::Rules},
         map_namespace::NamespaceMap,
         point_reference::Incomplete,
         restore::{Candidate, wanted::Wanted},
@@ -31,7 +33,7 @@ pub(super) struct Request {
     pub(super) manifest: Manifest,
     pub(super) wanted: Wanted,
     pub(super) map: NamespaceMap,
-    pub(super) policy: ConflictPolicy,
+    pub(super) rules: Arc<Rules>,
     /// The user wrote no policy: an object named and then skipped was not done as asked.
     pub(super) policy_is_default: bool,
 }
@@ -41,6 +43,7 @@ impl From<OnConflict> for ConflictPolicy {
         match word {
             OnConflict::Skip => Self::Skip,
             OnConflict::Patch => Self::Patch,
+            OnConflict::Replace => Self::Replace,
             OnConflict::Fail => Self::Fail,
         }
     }
@@ -60,9 +63,9 @@ impl Request {
         warn_of_losses(&manifest, session);
         let wanted = wanted(args, &manifest, session)?;
         check_map(&map, &manifest)?;
-        let policy = args.on_conflict.map_or(ConflictPolicy::Skip, Into::into);
+        let rules = Arc::new(Rules::for_all(resolution(args)));
         let policy_is_default = args.on_conflict.is_none();
-        Ok(Self { repository, point, manifest, wanted, map, policy, policy_is_default })
+        Ok(Self { repository, point, manifest, wanted, map, rules, policy_is_default })
     }
 
     /// Every `TYPE/NAME` means exactly one object.
@@ -90,6 +93,16 @@ impl Request {
             .into());
         }
         Ok(())
+    }
+}
+
+/// What the options say of every conflict.
+fn resolution(args: &RestoreArgs) -> Resolution {
+    Resolution {
+        policy: args.on_conflict.map(Into::into).unwrap_or_default(),
+        exact: args.exact,
+        decided_by: args.on_conflict.map_or(DecidedBy::Default, |_| DecidedBy::CommandLine),
+        ..Resolution::default()
     }
 }
 

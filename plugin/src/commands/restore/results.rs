@@ -84,7 +84,7 @@ fn shown_object<S>(
     state: S,
     reason: Option<String>,
 ) -> RestoredObject<S> {
-    let target = object.candidate.target().clone();
+    let target = object.target().clone();
     let name = kinds.saved(&target.resource).map_or_else(
         || format!("{}/{}", target.resource, target.name),
         |kind| kubectl_name(kind, &target.name),
@@ -96,6 +96,7 @@ fn shown_object<S>(
         target,
         state,
         reason,
+        differences: object.difference.as_ref().map(|it| it.fields.clone()).unwrap_or_default(),
         fields: Vec::new(),
         notes: Vec::new(),
     }
@@ -117,8 +118,7 @@ impl Shown<'_> {
         objects: &[RestoredObject<Action>],
         dry_run: Option<&'static str>,
     ) -> anyhow::Result<()> {
-        let writes = |action| matches!(action, Action::Create | Action::Patch);
-        self.data("RestorePlan", objects, dry_run, false, Vec::new(), writes)
+        self.data("RestorePlan", objects, dry_run, false, Vec::new(), Action::is_write)
     }
 
     /// A plan that the server has checked.
@@ -127,12 +127,13 @@ impl Shown<'_> {
         objects: &[RestoredObject<Outcome>],
         writer: &Writer,
     ) -> anyhow::Result<ExitStatus> {
-        self.data("RestorePlan", objects, Some("server"), false, warnings(writer), is_written)?;
+        self.data("RestorePlan", objects, Some("server"), false, warnings(writer), Outcome::is_write)?;
         self.talk(writer);
         let summary = report::summary(objects);
         self.printer.note(&format!("checked by the server, nothing was changed; it would be: {summary}"));
         self.hint_at_policy();
-        let refused = objects.iter().any(|object| object.state == Outcome::Refused);
+        // What cannot be checked yet is not refused.
+        let refused = objects.iter().any(|object| object.state != Outcome::NotTried && is_undone(object));
         Ok(super::status(refused || self.passed_over > 0))
     }
 
@@ -154,7 +155,7 @@ impl Shown<'_> {
         writer: &Writer,
         interrupted: bool,
     ) -> anyhow::Result<ExitStatus> {
-        self.data("RestoreResult", objects, None, interrupted, warnings(writer), is_written)?;
+        self.data("RestoreResult", objects, None, interrupted, warnings(writer), Outcome::is_write)?;
         self.talk(writer);
         for object in objects.iter().filter(|object| !object.notes.is_empty()) {
             self.printer.note(&format!("{}: {}", object.object, object.notes.join("; ")));
@@ -168,8 +169,7 @@ impl Shown<'_> {
             return Ok(ExitStatus::Failed);
         }
         self.hint_at_policy();
-        let undone = |state| matches!(state, Outcome::Refused | Outcome::NotTried);
-        Ok(super::status(self.passed_over > 0 || objects.iter().any(|object| undone(object.state))))
+        Ok(super::status(self.passed_over > 0 || objects.iter().any(is_undone)))
     }
 
     fn talk(&self, writer: &Writer) {
@@ -210,8 +210,9 @@ impl Shown<'_> {
     }
 }
 
-fn is_written(outcome: Outcome) -> bool {
-    matches!(outcome, Outcome::Created | Outcome::Patched)
+/// Whether something that was asked for was not done.
+fn is_undone(object: &RestoredObject<Outcome>) -> bool {
+    matches!(object.state, Outcome::Refused | Outcome::NotTried) || !object.fields.is_empty()
 }
 
 fn warnings(writer: &Writer) -> Vec<String> {

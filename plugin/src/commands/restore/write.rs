@@ -1,33 +1,30 @@
-//! Writing one object as the plan says, and telling a passing trouble from a refusal.
+//! Writing one object as the plan says, again while the trouble is a passing one. How a live object is changed is in
+//! [`super::patch`], how it is replaced in [`super::replace`].
 
 use std::{
     collections::BTreeSet,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use serde_json::Value;
 
 use crate::{
-    cluster::{Cluster, WriteError, WriteMode, Written},
+    cluster::{Cluster, Trouble, WriteError, WriteMode, Written},
     model::{
         object::ObjectKey,
         resource::ResourceType,
         restoration::{Action, FieldProblem, Outcome},
     },
     plan::{
-        conflict::{ConflictPolicy, Live, decide},
-        map_namespace::{NamespaceMap, keep_live_subjects},
-        restore::{
-            Origin, OwnerLink, PlannedObject, RestorePlan,
-            content::Content,
-            facts::{Kinds, LiveObject},
-        },
+        conflict::{Resolution, decide, rules::Rules},
+        map_namespace::NamespaceMap,
+        restore::{Origin, OwnerLink, PlannedObject, RestorePlan, facts::Kinds},
         sanitize::{give_up_node_ports, owners::relink, sanitize},
     },
 };
 
-use super::{owners::Owners, waiting::Waiting};
+use super::{owners::Owners, patch::Patch, waiting::Waiting};
 
 /// Tries of a write that meets passing trouble: about ten seconds in all.
 const TRIES: u32 = 8;
@@ -39,6 +36,9 @@ const DELETION_LIMIT: Duration = Duration::from_secs(30);
 
 /// The same for a namespace, whose content must go first.
 const NAMESPACE_LIMIT: Duration = Duration::from_mins(5);
+
+/// How often an object that comes and goes is met.
+const MEETINGS: u32 = 3;
 
 /// Stands for the uid of an owner that a dry run does not make.
 const NO_UID: &str = "00000000-0000-0000-0000-000000000000";
@@ -63,10 +63,10 @@ impl Finished {
         Self { reason: Some(reason.into()), ..Self::new(outcome) }
     }
 
-    fn refused(error: &WriteError) -> Self {
+    pub(super) fn refused(error: &WriteError) -> Self {
         Self {
             fields: error.fields.clone(),
-            worth_another_try: trouble(error) == Trouble::LastsAWhile,
+            worth_another_try: error.trouble() == Trouble::LastsAWhile,
             ..Self::because(Outcome::Refused, error.source.one_line())
         }
     }
@@ -78,7 +78,7 @@ pub(super) struct Writer {
     pub(super) kinds: Kinds,
     pub(super) plan: RestorePlan,
     pub(super) map: NamespaceMap,
-    pub(super) policy: ConflictPolicy,
+    pub(super) rules: Arc<Rules>,
     pub(super) mode: WriteMode,
     /// What became of the owners in this run.
     pub(super) owners: Owners,
@@ -87,11 +87,29 @@ pub(super) struct Writer {
     pub(super) warnings: Mutex<BTreeSet<String>>,
 }
 
+/// One object on its way into the cluster.
+pub(super) struct Job<'a> {
+    pub(super) index: usize,
+    pub(super) object: &'a PlannedObject,
+    pub(super) kind: &'a ResourceType,
+    pub(super) key: &'a ObjectKey,
+    pub(super) body: Value,
+}
+
+/// What earlier tries of a job have led to.
+#[derive(Default)]
+pub(super) struct Course {
+    /// After a broken connection the object may have been made all the same.
+    pub(super) may_be_ours: bool,
+    /// The live object that was deleted to be replaced.
+    pub(super) deleted: Option<Value>,
+}
+
 impl Writer {
     /// Does what the plan says of the object at `index`, whose saved body is `body`.
     pub(super) async fn write(&self, index: usize, mut body: Value) -> Finished {
         let object = &self.plan.objects[index];
-        let key = object.candidate.target();
+        let key = object.target();
         let Some(kind) = self.kinds.saved(&key.resource) else {
             return Finished::because(Outcome::Refused, "its kind is not known");
         };
@@ -106,10 +124,12 @@ impl Writer {
             return self.note_owner(index, Finished { worth_another_try: true, ..refused });
         }
         let notes = self.prepare(object, &mut body);
-        let mut finished = match object.decision.action {
-            Action::Patch => self.apply(kind, key, body).await,
-            _ => self.create_or_copy(index, object, kind, body).await,
-        };
+        let mut job = Job { index, object, kind, key, body };
+        let mut finished = self.insist(&job).await;
+        if let Some(note) = give_up_taken_ports(&mut job, &finished) {
+            finished = self.insist(&job).await;
+            finished.notes.push(note);
+        }
         finished.notes.extend(notes);
         self.note_owner(index, finished)
     }
@@ -123,28 +143,30 @@ impl Writer {
         finished
     }
 
-    /// Creates; a copy of a Service in another namespace leaves the node ports to its original.
-    async fn create_or_copy(
-        &self,
-        index: usize,
-        object: &PlannedObject,
-        kind: &ResourceType,
-        mut body: Value,
-    ) -> Finished {
-        let finished = self.create(index, object, kind, &body).await;
-        let taken: Vec<_> = finished
-            .fields
-            .iter()
-            .filter(|it| it.message.contains("already allocated"))
-            .map(|it| it.field.as_str())
-            .collect();
-        if object.candidate.mapped.is_none() || kind.resource.plural != "services" || taken.is_empty() {
-            return finished;
+    /// Tries until it is done, refused, or not worth another try.
+    async fn insist(&self, job: &Job<'_>) -> Finished {
+        let mut course = Course::default();
+        for attempt in 1.. {
+            let tried = match job.object.decision.action {
+                Action::Patch => self.change(job, &job.object.resolution).await,
+                Action::Replace => self.replace(job, &mut course).await,
+                _ => self.create(job, &mut course).await,
+            };
+            let error = match tried {
+                Ok(finished) => return finished,
+                Err(error) => error,
+            };
+            let tries = match error.trouble() {
+                Trouble::None => 1,
+                Trouble::LastsAWhile => 2,
+                Trouble::Passing | Trouble::Outdated => TRIES,
+            };
+            course.may_be_ours |= error.source.code().is_none();
+            if attempt >= tries || !self.waiting.pause(pause(attempt)).await {
+                return self.give_up(job, course, &error).await;
+            }
         }
-        let Some(note) = give_up_node_ports(&mut body, &taken) else { return finished };
-        let mut finished = self.create(index, object, kind, &body).await;
-        finished.notes.push(note);
-        finished
+        Finished::new(Outcome::NotTried)
     }
 
     /// Why the server cannot check a write that waits for another one.
@@ -178,125 +200,88 @@ impl Writer {
         notes
     }
 
-    async fn create(
-        &self,
-        index: usize,
-        object: &PlannedObject,
-        kind: &ResourceType,
-        body: &Value,
-    ) -> Finished {
-        let key = object.candidate.target();
-        if object.waits_for_deletion
-            && let Err(finished) = self.wait_for_deletion(kind, key).await
+    async fn create(&self, job: &Job<'_>, course: &mut Course) -> Result<Finished, WriteError> {
+        if job.object.waits_for_deletion
+            && let Err(finished) = self.wait_for_deletion(job.kind, job.key).await
         {
-            return finished;
+            return Ok(finished);
         }
-        // After a broken connection the object may have been made all the same.
-        let mut may_be_ours = false;
-        for attempt in 1.. {
-            let error = match self.cluster.create_object(kind, key, body, self.mode).await {
-                Ok(written) => {
-                    self.remember(index, object, written);
-                    return Finished::new(Outcome::Created);
-                }
-                Err(error) if error.reason() == "AlreadyExists" => {
-                    match self.meet(index, object, kind, body, may_be_ours).await {
-                        Some(finished) => return finished,
-                        None if attempt < TRIES => continue,
-                        None => return Finished::refused(&error),
+        for _ in 1..MEETINGS {
+            match self.make(job).await {
+                Err(error) if error.is_already_exists() => {
+                    if let Some(finished) = self.meet(job, course).await? {
+                        return Ok(finished);
                     }
                 }
-                Err(error) => error,
-            };
-            if trouble(&error) == Trouble::None || attempt >= TRIES {
-                return Finished::refused(&error);
-            }
-            may_be_ours |= error.source.code().is_none();
-            if trouble(&error) == Trouble::LastsAWhile && attempt >= 2 {
-                return Finished::refused(&error);
-            }
-            if !self.waiting.pause(pause(attempt)).await {
-                return Finished::refused(&error);
+                made => return made,
             }
         }
-        Finished::new(Outcome::NotTried)
+        self.make(job).await
     }
 
-    /// An object of the same name is there although none was when the plan was made.
-    async fn meet(
-        &self,
-        index: usize,
-        object: &PlannedObject,
-        kind: &ResourceType,
-        body: &Value,
-        may_be_ours: bool,
-    ) -> Option<Finished> {
-        let key = object.candidate.target();
-        let live = match self.cluster.read(kind, key).await {
-            Ok(None) => return None,
-            Ok(Some(live)) => LiveObject::of(&kind.resource, live),
+    /// Makes an object that is not there.
+    pub(super) async fn make(&self, job: &Job<'_>) -> Result<Finished, WriteError> {
+        let written = self.cluster.create_object(job.kind, job.key, &job.body, self.mode).await?;
+        self.remember(job.index, job.object, written);
+        Ok(Finished::new(Outcome::Created))
+    }
+
+    /// An object of the same name is there although none was when the plan was made; none if it is gone again.
+    async fn meet(&self, job: &Job<'_>, course: &Course) -> Result<Option<Finished>, WriteError> {
+        let live = match self.cluster.read(job.kind, job.key).await {
+            Ok(None) => return Ok(None),
+            Ok(Some(live)) => live,
             Err(error) => {
                 let reason = format!("exists, and may not be compared: {}", error.one_line());
-                return Some(Finished::because(Outcome::Skipped, reason));
+                return Ok(Some(Finished::because(Outcome::Skipped, reason)));
             }
         };
-        if let (true, None, Some(uid)) = (object.owns, &live.deleting, &live.uid) {
-            self.owners.is_there(index, uid.clone());
+        let met = self.rules.compare(job.key, &job.body, &live);
+        if let (true, None, Some(uid)) = (job.object.owns, &met.deleting, &met.uid) {
+            self.owners.is_there(job.index, uid.clone());
         }
-        let state = live.state(&Content::of(&kind.resource, body.clone()));
-        if let Live::Terminating(_) = state {
-            return self.wait_for_deletion(kind, key).await.err();
+        if met.difference.is_none() {
+            let ours = course.may_be_ours && met.deleting.is_none();
+            return Ok(Some(Finished::new(if ours { Outcome::Created } else { Outcome::Unchanged })));
         }
-        if state == Live::Same {
-            return Some(Finished::new(if may_be_ours { Outcome::Created } else { Outcome::Unchanged }));
+        if met.deleting.is_some() {
+            return Ok(self.wait_for_deletion(job.kind, job.key).await.err());
         }
-        // A new namespace is given its default service account by the cluster; there is nothing of anyone's in it.
-        let made_with_namespace = key.resource.plural == "serviceaccounts"
-            && key.name == "default"
-            && key
-                .namespace
-                .as_deref()
-                .is_some_and(|namespace| self.plan.made_namespaces.contains(namespace));
-        if made_with_namespace {
-            let applied = self.apply(kind, key, body.clone()).await;
-            let created = applied.outcome == Outcome::Patched;
-            return Some(if created { Finished::new(Outcome::Created) } else { applied });
+        if self.is_made_with_namespace(job.key) {
+            let mut applied = self.change(job, &Arc::default()).await?;
+            if applied.outcome == Outcome::Patched {
+                applied.outcome = Outcome::Created;
+            }
+            return Ok(Some(applied));
         }
-        let decision = decide(&state, self.policy);
         let reason = "appeared after the plan was made, and differs";
-        Some(match decision.action {
-            Action::Patch => self.apply(kind, key, body.clone()).await,
+        Ok(Some(match decide(&met.state(), &met.resolution).action {
+            Action::Patch => self.change(job, &met.resolution).await?,
             Action::Skip => Finished::because(Outcome::Skipped, reason),
             _ => Finished::because(Outcome::Refused, reason),
-        })
+        }))
     }
 
-    async fn apply(&self, kind: &ResourceType, key: &ObjectKey, mut body: Value) -> Finished {
-        if !self.map.is_empty()
-            && kind.resource.plural == "clusterrolebindings"
-            && let Ok(Some(live)) = self.cluster.read(kind, key).await
-        {
-            keep_live_subjects(&mut body, &live);
-        }
-        for attempt in 1.. {
-            let error = match self.cluster.apply_object(kind, key, &body, self.mode).await {
-                Ok(written) => {
-                    self.warn(written.warnings);
-                    return Finished::new(Outcome::Patched);
-                }
-                Err(error) => error,
-            };
-            if trouble(&error) == Trouble::None || attempt >= TRIES {
-                return Finished::refused(&error);
-            }
-            if !self.waiting.pause(pause(attempt)).await {
-                return Finished::refused(&error);
-            }
-        }
-        Finished::new(Outcome::NotTried)
+    /// A new namespace is given its default service account by the cluster; there is nothing of anyone's in it.
+    fn is_made_with_namespace(&self, key: &ObjectKey) -> bool {
+        let namespace = key.namespace.as_deref();
+        key.resource.plural == "serviceaccounts"
+            && key.name == "default"
+            && namespace.is_some_and(|namespace| self.plan.made_namespaces.contains(namespace))
     }
 
-    async fn wait_for_deletion(&self, kind: &ResourceType, key: &ObjectKey) -> Result<(), Finished> {
+    /// Patches the live object; makes it if it is gone by now.
+    async fn change(&self, job: &Job<'_>, resolution: &Resolution) -> Result<Finished, WriteError> {
+        let Some(live) = self.cluster.read(job.kind, job.key).await? else { return self.make(job).await };
+        let patch = Patch { kind: job.kind, key: job.key, body: &job.body, resolution };
+        self.patch(&patch, live).await
+    }
+
+    pub(super) async fn wait_for_deletion(
+        &self,
+        kind: &ResourceType,
+        key: &ObjectKey,
+    ) -> Result<(), Finished> {
         if self.mode == WriteMode::DryRun {
             return Err(Finished::because(
                 Outcome::NotTried,
@@ -317,46 +302,32 @@ impl Writer {
         }
     }
 
-    fn remember(&self, index: usize, object: &PlannedObject, written: Written) {
+    pub(super) fn remember(&self, index: usize, object: &PlannedObject, written: Written) {
         if object.owns && object.candidate.origin != Origin::Invented {
             self.owners.is_there(index, written.uid);
         }
         self.warn(written.warnings);
     }
 
-    fn warn(&self, warnings: Vec<String>) {
+    pub(super) fn warn(&self, warnings: Vec<String>) {
         if !warnings.is_empty() {
             self.warnings.lock().unwrap_or_else(PoisonError::into_inner).extend(warnings);
         }
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Trouble {
-    /// The server means it.
-    None,
-    /// Over in a moment: a lost connection, a cache that lags behind.
-    Passing,
-    /// Perhaps over once the rest is restored: a webhook whose backend is not there yet.
-    LastsAWhile,
-}
-
-fn trouble(error: &WriteError) -> Trouble {
-    let message = error.source.to_string();
-    match error.source.code() {
-        Some(500) if message.contains("webhook") => Trouble::LastsAWhile,
-        Some(404) if message.contains("could not find the requested resource") => Trouble::Passing,
-        Some(409) if error.reason() == "Conflict" => Trouble::Passing,
-        // Made by controllers a moment after the namespace.
-        Some(403)
-            if (message.contains("serviceaccount") && message.contains("not found"))
-                || message.contains("status unknown for quota") =>
-        {
-            Trouble::Passing
-        }
-        _ if error.source.is_passing() => Trouble::Passing,
-        _ => Trouble::None,
+/// A copy of a Service in another namespace leaves the node ports to its original. Returns a note if it must.
+fn give_up_taken_ports(job: &mut Job<'_>, finished: &Finished) -> Option<String> {
+    if job.object.candidate.mapped.is_none() || job.kind.resource.plural != "services" {
+        return None;
     }
+    let taken: Vec<_> = finished
+        .fields
+        .iter()
+        .filter(|it| it.message.contains("already allocated"))
+        .map(|it| it.field.as_str())
+        .collect();
+    if taken.is_empty() { None } else { give_up_node_ports(&mut job.body, &taken) }
 }
 
 fn pause(attempt: u32) -> Duration {

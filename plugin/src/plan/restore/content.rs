@@ -1,4 +1,4 @@
-//! Whether a saved object and a live one have the same content, without keeping either.
+//! What counts as content when objects are compared, and a digest of it that is small enough to keep.
 
 use std::fmt;
 
@@ -11,6 +11,14 @@ use crate::plan::{
     sanitize::{SanitizeContext, owners, sanitize},
 };
 
+/// What counts as content of `body`, saved or live; both are cleaned in the same way.
+pub fn content(resource: &GroupResource, mut body: Value) -> Value {
+    // With no volume kept, a claim compares equal wherever its data lies.
+    sanitize(resource, &mut body, &SanitizeContext::default());
+    owners::forget_uids(&mut body);
+    normalise(&body, Status::Ignore)
+}
+
 /// A digest of what counts as content. 128 bits of SHA-256: a chance hit is out of the question, and a made one
 /// is not worth its price, since all it gains is that an object is left as it is.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -18,12 +26,9 @@ pub struct Content([u8; 16]);
 
 impl Content {
     /// Of `body`, saved (its namespaces mapped) or live; both are cleaned in the same way first.
-    pub fn of(resource: &GroupResource, mut body: Value) -> Self {
-        // With no volume kept, a claim compares equal wherever its data lies.
-        sanitize(resource, &mut body, &SanitizeContext::default());
-        owners::forget_uids(&mut body);
+    pub fn of(resource: &GroupResource, body: Value) -> Self {
         let mut hasher = Sha256::new();
-        feed(&mut hasher, &normalise(&body, Status::Ignore));
+        feed(&mut hasher, &content(resource, body));
         let mut digest = [0; 16];
         digest.copy_from_slice(&hasher.finalize()[..16]);
         Self(digest)

@@ -1,6 +1,9 @@
 //! What the plan must know of the cluster.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use serde_json::Value;
 
@@ -8,46 +11,61 @@ use crate::model::{
     object::ObjectKey,
     resource::{GroupResource, ResourceType, Scope},
 };
-use crate::plan::{conflict::Live, order::is_custom, sanitize::owners::OwnerReference};
+use crate::plan::{
+    conflict::{Live, Resolution},
+    order::is_custom,
+    sanitize::owners::OwnerReference,
+};
 
-use super::content::Content;
+use super::compare::{Difference, compare};
 
 /// An object that is in the cluster under the name of a candidate.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct LiveObject {
     /// Its uid.
     pub uid: Option<String>,
-    /// A digest of its content.
-    pub content: Content,
+    /// How it differs from what would be written; none if it has the same content.
+    pub difference: Option<Difference>,
+    /// What is to be done about that.
+    pub resolution: Arc<Resolution>,
     /// The finalizers it waits for, if it is being deleted.
     pub deleting: Option<Vec<String>>,
+    /// Namespace and name of the claim that it names, if it is a volume.
+    pub claim: Option<(String, String)>,
     /// It is a volume that names a claim which this restore makes.
     pub claim_is_planned: bool,
 }
 
 impl LiveObject {
-    /// From its body.
-    pub fn of(resource: &GroupResource, body: Value) -> Self {
-        let metadata = &body["metadata"];
+    /// From its body, compared with `wanted`, the body that would be written.
+    pub fn of(resource: &GroupResource, wanted: Value, live: &Value) -> Self {
+        let metadata = &live["metadata"];
         let finalizers = metadata["finalizers"].as_array().into_iter().flatten();
         Self {
             uid: metadata["uid"].as_str().map(str::to_owned),
             deleting: metadata
                 .get("deletionTimestamp")
                 .map(|_| finalizers.filter_map(Value::as_str).map(str::to_owned).collect()),
+            claim: claim(resource, live),
             claim_is_planned: false,
-            content: Content::of(resource, body),
+            difference: compare(resource, wanted, live),
+            resolution: Arc::default(),
         }
     }
 
-    /// Compared with what would be written.
-    pub fn state(&self, wanted: &Content) -> Live {
-        match &self.deleting {
-            Some(finalizers) => Live::Terminating(finalizers.clone()),
-            None if self.content == *wanted => Live::Same,
-            None => Live::Different,
+    /// What it means for the object that would be written.
+    pub fn state(&self) -> Live {
+        match (&self.deleting, &self.difference) {
+            (Some(finalizers), _) => Live::Terminating(finalizers.clone()),
+            (None, None) => Live::Same,
+            (None, Some(_)) => Live::Different,
         }
     }
+}
+
+fn claim(resource: &GroupResource, volume: &Value) -> Option<(String, String)> {
+    let claim = volume["spec"].get("claimRef").filter(|_| resource.plural == "persistentvolumes")?;
+    Some((claim["namespace"].as_str()?.to_owned(), claim["name"].as_str()?.to_owned()))
 }
 
 /// What the cluster holds, by the index of the candidate.

@@ -167,6 +167,12 @@ fn finished(kind: &str, body: &Value) -> Option<String> {
     }
 }
 
+/// Whether the controller of such an owner makes objects of this kind.
+pub fn is_made_by(made: &GroupResource, owner_kind: &str) -> bool {
+    let made = made.to_string();
+    MADE_BY.iter().any(|(kind, maker)| *kind == made && *maker == owner_kind)
+}
+
 fn made_by_owner(kind: &str, body: &Value) -> Option<Rule> {
     let owner = owners(body).into_iter().find(|owner| {
         let controls = owner.controller || kind == "endpointslices.discovery.k8s.io";

@@ -1,8 +1,11 @@
+use std::sync::Arc;
+
 use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::{
     Candidate, Origin, OwnerLink, RestorePlan, collisions,
+    compare::Difference,
     content::Content,
     facts::{Facts, Kinds, LiveObject},
     rules::rule,
@@ -12,7 +15,11 @@ use crate::model::{
     resource::{GroupResource, ResourceType, Scope},
     restoration::Action,
 };
-use crate::plan::{conflict::ConflictPolicy, map_namespace::NamespaceMap, sanitize::owners::owners};
+use crate::plan::{
+    conflict::{ConflictPolicy, Resolution},
+    map_namespace::NamespaceMap,
+    sanitize::owners::owners,
+};
 
 fn kind(resource: &str, kind: &str, scope: Scope) -> ResourceType {
     ResourceType {
@@ -61,7 +68,7 @@ fn candidate(resource: &str, name: &str, metadata: Value, map: &NamespaceMap) ->
         origin: Origin::Selected,
         owners: owners(&body).into(),
         rule: rule(&resource, &body, false),
-        content: Content::of(&resource, body),
+        content: Some(Content::of(&resource, body)),
         key,
     }
 }
@@ -75,24 +82,43 @@ fn owned(resource: &str, name: &str, owner_kind: &str, owner: &str) -> Candidate
     candidate(resource, name, json!({"ownerReferences": [reference]}), &NamespaceMap::default())
 }
 
+/// A live object that differs, with what the user wants done about it.
+fn different(policy: ConflictPolicy) -> LiveObject {
+    LiveObject {
+        difference: Some(Difference::default()),
+        resolution: Arc::new(Resolution { policy, ..Resolution::default() }),
+        ..LiveObject::default()
+    }
+}
+
 fn actions(plan: &RestorePlan) -> Vec<Action> {
     plan.objects.iter().map(|object| object.decision.action).collect()
 }
 
 fn plan(candidates: Vec<Candidate>, facts: &Facts) -> RestorePlan {
-    RestorePlan::new(candidates, facts, &kinds(), ConflictPolicy::Skip)
+    RestorePlan::new(candidates, facts, &kinds())
 }
 
 #[test]
 fn a_missing_object_is_created_and_an_equal_one_stays() {
     let candidates = vec![plain("configmaps", "a"), plain("configmaps", "b"), plain("configmaps", "c")];
-    let live = |content| LiveObject { uid: None, content, deleting: None, claim_is_planned: false };
     let mut facts = Facts::default();
-    facts.live.insert(1, live(candidates[1].content));
-    facts.live.insert(2, live(candidates[0].content));
+    facts.live.insert(1, LiveObject::default());
+    facts.live.insert(2, different(ConflictPolicy::Skip));
     let plan = plan(candidates, &facts);
     assert_eq!(actions(&plan), [Action::Create, Action::Unchanged, Action::Skip]);
     assert_eq!(plan.steps().values().flatten().count(), 1);
+}
+
+#[test]
+fn a_namespace_is_never_replaced() {
+    let mut facts = Facts::default();
+    facts.live.insert(0, different(ConflictPolicy::Replace));
+    facts.live.insert(1, different(ConflictPolicy::Replace));
+    let mut namespace = plain("namespaces", "shop");
+    namespace.key.namespace = None;
+    let plan = plan(vec![plain("configmaps", "a"), namespace], &facts);
+    assert_eq!(actions(&plan), [Action::Replace, Action::Refuse]);
 }
 
 #[test]
@@ -140,12 +166,7 @@ fn a_custom_object_needs_its_definition(#[case] defined: bool, #[case] wanted: A
     if defined {
         kinds.define("widgets.example.com");
     }
-    let plan = RestorePlan::new(
-        vec![plain("widgets.example.com", "w")],
-        &Facts::default(),
-        &kinds,
-        ConflictPolicy::Skip,
-    );
+    let plan = RestorePlan::new(vec![plain("widgets.example.com", "w")], &Facts::default(), &kinds);
     assert_eq!(actions(&plan), [wanted]);
 }
 
@@ -182,9 +203,8 @@ fn two_namespaces_into_one_collide_only_where_they_differ() {
 fn a_needed_namespace_that_exists_is_no_conflict() {
     let mut needed = plain("namespaces", "shop");
     needed.origin = Origin::Needed;
-    let other = plain("configmaps", "x").content;
     let mut facts = Facts::default();
-    facts.live.insert(0, LiveObject { uid: None, content: other, deleting: None, claim_is_planned: false });
-    let plan = RestorePlan::new(vec![needed], &facts, &kinds(), ConflictPolicy::Fail);
+    facts.live.insert(0, different(ConflictPolicy::Fail));
+    let plan = RestorePlan::new(vec![needed], &facts, &kinds());
     assert_eq!(actions(&plan), [Action::Unchanged]);
 }
