@@ -182,7 +182,7 @@ fn an_immutable_secret_is_refused_by_field_and_the_rest_goes_on() {
     assert_eq!(state(&result, "secret/sealed"), "refused");
     let secret =
         result["objects"].as_array().unwrap().iter().find(|it| it["object"] == "secret/sealed").unwrap();
-    assert_eq!(secret["fields"][0]["field"], "data");
+    assert_eq!(secret["fields"][0]["field"], "data.key");
     assert_eq!(state(&result, "configmap/app"), "patched");
 }
 
