@@ -16,11 +16,13 @@ mod shard;
 mod snapshots;
 mod source;
 mod store;
+mod turn;
 
 pub use error::{ArchiveError, Cause};
 pub use read::ReadFilter;
 pub use source::Capture;
 pub use store::StoreError;
+pub use turn::{Turn, take_turn};
 
 use std::{
     any::Any,

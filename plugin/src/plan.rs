@@ -16,5 +16,6 @@ pub mod order;
 pub mod point_reference;
 pub mod referenced;
 pub mod restore;
+pub mod rights;
 pub mod sanitize;
 pub mod select;

@@ -8,6 +8,7 @@ pub mod doctor;
 pub mod document;
 pub mod jsonpath;
 pub mod log;
+pub mod missing;
 pub mod objects;
 pub mod printer;
 pub mod progress;

@@ -26,7 +26,7 @@ use crate::{
         backup::{self, BackupPlan, UnknownGroup},
         select::{LabelSelector, parse_named_objects},
     },
-    report::{create as report, progress::Progress},
+    report::{create as report, missing, progress::Progress},
 };
 
 use super::{
@@ -38,6 +38,7 @@ pub(crate) use accept::NothingSaved;
 use accept::accept;
 use gather::{Gatherer, Sink};
 use ledger::{Ledger, Provenance};
+use name::ChosenName;
 use reader::{Reach, Reader};
 
 /// Pieces on their way into the archive. A piece is a page of a list, about a megabyte.
@@ -68,11 +69,11 @@ pub(crate) async fn run(args: CreateArgs, session: &Session) -> anyhow::Result<E
         return Ok(status(&manifest));
     }
     let repository = session.repository_or_create().await?;
-    if let Some(name) = &args.name {
-        refuse_taken(&repository, name).await?;
-    }
-    let require_complete = args.require_complete;
-    let (point, manifest) = backup.save(session, &interrupt, repository, require_complete).await?;
+    let name = match &args.name {
+        Some(name) => Some(ChosenName::check(name, &repository, session).await?),
+        None => None,
+    };
+    let (point, manifest) = backup.save(session, &interrupt, repository, args.require_complete, name).await?;
     report_missing(session, &manifest, "not saved");
     session.printer.data(&report::saved(&point, &manifest, begun.elapsed(), args.output)?)?;
     if args.output == RecordFormat::Table {
@@ -95,8 +96,8 @@ fn report_missing(session: &Session, manifest: &Manifest, verb: &str) {
     for warning in &manifest.warnings {
         session.printer.warning(warning);
     }
-    for entry in &manifest.missing {
-        session.printer.warning(&report::missing(entry, verb));
+    for warning in missing::warnings(&manifest.missing, verb) {
+        session.printer.warning(&warning);
     }
 }
 
@@ -139,19 +140,6 @@ fn place(mut selection: Selection, cluster: &Cluster) -> Selection {
         selection.namespaces = Namespaces::Named(vec![cluster.default_namespace().to_owned()]);
     }
     selection
-}
-
-async fn refuse_taken(repository: &Repository, name: &str) -> anyhow::Result<()> {
-    let reader = repository.clone();
-    let points = blocking(move || Ok(reader.restore_points()?)).await?;
-    if points.iter().any(|point| point.summary.name == name) {
-        return Err(Failure::new(
-            format!("there is a restore point named `{name}` already"),
-            "choose another name, or leave --name out",
-        )
-        .into());
-    }
-    Ok(())
 }
 
 /// A backup that is about to be made.
@@ -219,6 +207,7 @@ impl Backup {
         interrupt: &Interrupt,
         repository: Repository,
         require_complete: bool,
+        name: Option<ChosenName>,
     ) -> anyhow::Result<(RestorePoint, Manifest)> {
         let created = self.created;
         let (captures, receiver) = mpsc::channel(IN_FLIGHT);
@@ -227,8 +216,13 @@ impl Backup {
         let gathered = self.gather(Sink::Archive(captures.clone()), progress, interrupt).await;
         let accepted =
             gathered.and_then(|(ledger, provenance)| Ok(accept(ledger, provenance, require_complete)?));
-        let manifest = match accepted {
-            Ok(manifest) => manifest,
+        let accepted = match (accepted, name) {
+            (Ok(manifest), Some(name)) => name.claim().await.map(|turn| (manifest, Some(turn))),
+            (accepted, _) => accepted.map(|manifest| (manifest, None)),
+        };
+        // Held until the restore point is there.
+        let (manifest, _turn) = match accepted {
+            Ok(accepted) => accepted,
             Err(error) => {
                 drop(captures);
                 let ended = saving.await.context("an internal task ended early")?;

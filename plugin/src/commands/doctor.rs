@@ -1,26 +1,22 @@
 //! `kubectl backup doctor`.
 
-use std::{collections::BTreeMap, path::Path};
+mod permissions;
 
-use futures::{StreamExt, stream};
+use std::path::Path;
+
 use jiff::Timestamp;
 
 use crate::{
     archive::{self, ArchiveError},
     cli::upkeep::DoctorArgs,
-    cluster::{Access, Cluster, Discovery, ServerVersion},
+    cluster::{Discovery, ServerVersion},
     config::{PasswordSource, Settings},
     exit::ExitStatus,
     model::{
         finding::{Finding, Level},
         repository::Location,
-        resource::ResourceType,
-        selection::{Namespaces, Selection},
     },
-    plan::{
-        backup::{self, UnknownGroup},
-        left_out,
-    },
+    plan::left_out,
     report::{doctor as report, size::size},
 };
 
@@ -39,9 +35,6 @@ const MAX_SKEW_SECONDS: i64 = 300;
 /// Less free space than this is worth a word: a few packs (16 MiB) and an index are written before anything is
 /// finished.
 const MIN_FREE: u64 = 256 << 20;
-
-/// Questions about permissions under way at once.
-const PARALLEL: usize = 8;
 
 /// Runs `doctor`.
 pub(crate) async fn run(args: DoctorArgs, session: &Session) -> anyhow::Result<ExitStatus> {
@@ -75,7 +68,7 @@ async fn examine_cluster(args: &DoctorArgs, session: &Session, findings: &mut Ve
     match cluster.discover().await {
         Ok(discovery) => {
             findings.extend(judge_groups(&discovery));
-            examine_permissions(args, &cluster, discovery, findings).await;
+            permissions::examine(args, &cluster, discovery, findings).await;
         }
         Err(error) => findings.push(problem("discovery", &error.into())),
     }
@@ -129,78 +122,6 @@ fn judge_groups(discovery: &Discovery) -> Vec<Finding> {
         return vec![Finding::ok("discovery", format!("{} kinds", discovery.kinds.len()))];
     }
     broken
-}
-
-async fn examine_permissions(
-    args: &DoctorArgs,
-    cluster: &Cluster,
-    discovery: Discovery,
-    findings: &mut Vec<Finding>,
-) {
-    let (selection, namespaces) = selection(args, cluster);
-    let unknown: Vec<UnknownGroup> = discovery
-        .incomplete
-        .into_iter()
-        .map(|group| UnknownGroup { group_version: group.group_version, reason: group.reason })
-        .collect();
-    let plan = match backup::backup(&selection, &discovery.kinds, &unknown) {
-        Ok(plan) => plan,
-        Err(error) => return findings.push(problem("permissions", &error.into())),
-    };
-    let namespaced = plan.namespaced.into_iter().map(|(kind, _)| kind);
-    let mut questions: Vec<(ResourceType, Option<String>)> =
-        namespaced.flat_map(|kind| namespaces.iter().map(move |it| (kind.clone(), it.clone()))).collect();
-    questions.extend(plan.cluster_scoped.into_iter().map(|(kind, ..)| (kind, None)));
-    let asked = questions.len();
-    let answers = stream::iter(questions).map(|(kind, namespace)| async move {
-        let answer = cluster.may("list", &kind, namespace.as_deref()).await;
-        (kind, namespace, answer)
-    });
-    let mut answers = answers.buffered(PARALLEL);
-    let mut denied: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    while let Some((kind, namespace, answer)) = answers.next().await {
-        match answer {
-            Ok(Access::Allowed) => {}
-            Ok(Access::Denied(_)) => {
-                let place = namespace.unwrap_or_else(|| "the cluster".to_owned());
-                denied.entry(place).or_default().push(kind.resource.to_string());
-            }
-            Err(error) => {
-                let message = format!("could not ask for permissions: {}", error.one_line());
-                let remedy = error.hint().unwrap_or_default();
-                return findings.push(Finding::new("permissions", Level::Problem, message, remedy));
-            }
-        }
-    }
-    if denied.is_empty() {
-        findings.push(Finding::ok("permissions", format!("all {asked} lists of the selection are allowed")));
-    }
-    for (place, kinds) in denied {
-        findings.push(Finding::new(
-            "permissions",
-            Level::Problem,
-            format!("in {place} you may not list {}", kinds.join(", ")),
-            "ask for the right to list them, or leave them out with --exclude or --cluster-scoped none",
-        ));
-    }
-}
-
-/// The selection that a backup with the same flags would have, and the places to ask about.
-fn selection(args: &DoctorArgs, cluster: &Cluster) -> (Selection, Vec<Option<String>>) {
-    let names = match args.namespaces.namespaces.as_slice() {
-        [] => vec![cluster.default_namespace().to_owned()],
-        names => names.to_vec(),
-    };
-    let (namespaces, places) = if args.namespaces.all_namespaces {
-        (Namespaces::All, vec![None])
-    } else {
-        (Namespaces::Named(names.clone()), names.into_iter().map(Some).collect())
-    };
-    let mut selection = Selection::of(namespaces);
-    selection.include_kinds.clone_from(&args.filter.include_kinds);
-    selection.exclude_kinds.clone_from(&args.filter.exclude_kinds);
-    selection.cluster_scoped = args.filter.cluster_scoped;
-    (selection, places)
 }
 
 async fn examine_repository(session: &Session, findings: &mut Vec<Finding>) {

@@ -84,6 +84,8 @@ pub enum PointReferenceError {
         word: String,
         /// The newest of them.
         candidate: String,
+        /// Its id.
+        id: String,
     },
 }
 
@@ -95,9 +97,10 @@ impl PointReferenceError {
             Self::Unknown { near, .. } if !near.is_empty() => format!("did you mean {}?", near.join(", ")),
             Self::Ambiguous { .. } => "give the id, with as many characters as it takes".to_owned(),
             Self::NotNamed { .. } => "give its id or name; `kubectl backup list` shows both".to_owned(),
-            Self::OnlyIncomplete { .. } => {
-                "name it by its id to use it; `kubectl backup describe` says what it misses".to_owned()
-            }
+            Self::OnlyIncomplete { id, .. } => format!(
+                "`kubectl backup describe {id}` says what it misses; name it as {id} to use it, or add \
+                 --allow-incomplete to a restore"
+            ),
             _ => "`kubectl backup list` shows all restore points".to_owned(),
         }
     }
@@ -208,8 +211,10 @@ fn newest<'points>(
         }
         skipped.push(point);
     }
-    let candidate = skipped.first().map(|point| described(point)).unwrap_or_default();
-    Err(PointReferenceError::OnlyIncomplete { word: word.to_owned(), candidate })
+    let newest = skipped.first();
+    let candidate = newest.map(|point| described(point)).unwrap_or_default();
+    let id = newest.map(|point| point.id.short().to_owned()).unwrap_or_default();
+    Err(PointReferenceError::OnlyIncomplete { word: word.to_owned(), candidate, id })
 }
 
 fn only<'points>(

@@ -24,11 +24,15 @@ pub fn findings(findings: &[Finding], format: RecordFormat) -> Result<String, Do
             for finding in findings {
                 table.push([finding.check, word(finding.level), &finding.message]);
             }
-            let remedies = findings
-                .iter()
-                .filter(|finding| !finding.remedy.is_empty())
-                .map(|finding| format!("\n{}: {}", finding.check, finding.remedy));
-            format!("{}{}", table.render(true), remedies.collect::<String>())
+            // Several findings can have the same way out.
+            let mut remedies: Vec<String> = Vec::new();
+            for finding in findings.iter().filter(|finding| !finding.remedy.is_empty()) {
+                let remedy = format!("\n{}: {}", finding.check, finding.remedy);
+                if !remedies.contains(&remedy) {
+                    remedies.push(remedy);
+                }
+            }
+            format!("{}{}", table.render(true), remedies.concat())
         }
     })
 }
@@ -46,15 +50,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn remedies_come_after_the_table() {
+    fn remedies_come_once_after_the_table() {
         let found = [
             Finding::ok("cluster", "v1.36.3 at https://example:6443"),
             Finding::new("clock", Level::Warning, "6 minutes ahead", "set the clock"),
+            Finding::new("clock", Level::Warning, "and it stands still", "set the clock"),
         ];
         insta::assert_snapshot!(findings(&found, RecordFormat::Table).unwrap(), @r"
         CHECK     RESULT    FINDING
         cluster   ok        v1.36.3 at https://example:6443
         clock     warning   6 minutes ahead
+        clock     warning   and it stands still
 
         clock: set the clock
         ");

@@ -2,7 +2,10 @@
 
 use std::fmt::Write as _;
 
-use crate::{model::restore_point::Manifest, report::create as report};
+use crate::{
+    model::restore_point::Manifest,
+    report::{create as report, missing},
+};
 
 use super::ledger::{Ledger, Provenance};
 
@@ -41,7 +44,7 @@ pub(super) fn accept(
         return Err(nothing_read(ledger, provenance));
     }
     if require_complete && !ledger.missing.is_empty() {
-        let missing = ledger.missing.iter().map(|entry| report::missing(entry, "cannot be saved"));
+        let missing = missing::warnings(&ledger.missing, "cannot be saved").into_iter();
         return Err(NothingSaved {
             message: format!("not all of it could be read{}", listed(missing)),
             hint: "see to what is missing, or leave it out; without --require-complete the rest is saved",
@@ -87,7 +90,7 @@ fn listed(mut entries: impl Iterator<Item = String>) -> String {
     let mut text = String::new();
     for entry in entries.by_ref().take(MAX_ENTRIES) {
         // Writing to a string cannot fail.
-        let _ = write!(text, "\n  {entry}");
+        let _ = write!(text, "\n  {}", entry.replace('\n', "\n  "));
     }
     let more = entries.count();
     if more > 0 {

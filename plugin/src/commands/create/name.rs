@@ -1,10 +1,19 @@
 //! Names of restore points: made from scope and time, or given and checked.
 
+use anyhow::Context;
 use jiff::{Timestamp, tz::TimeZone};
 
 use crate::{
-    commands::failure::UsageError,
-    model::selection::{Namespaces, Selection},
+    archive::{self, Repository, Turn},
+    commands::{
+        failure::{Failure, UsageError},
+        session::{Session, blocking},
+    },
+    config::Settings,
+    model::{
+        repository::Location,
+        selection::{Namespaces, Selection},
+    },
 };
 
 /// Longest name.
@@ -77,6 +86,50 @@ pub(super) fn validate(name: &str) -> Result<(), UsageError> {
     }
     if name.len() >= 4 && name.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return refuse("it looks like an id");
+    }
+    Ok(())
+}
+
+/// A name that the user chose and that no other restore point may have.
+pub(super) struct ChosenName {
+    name: String,
+    repository: Repository,
+    location: Location,
+}
+
+impl ChosenName {
+    /// Refuses a name that is taken, before any work is done.
+    pub(super) async fn check(
+        name: &str,
+        repository: &Repository,
+        session: &Session,
+    ) -> anyhow::Result<Self> {
+        let location = Settings::resolve(&session.global.repository)?.location;
+        let chosen = Self { name: name.to_owned(), repository: repository.clone(), location };
+        let (name, reader) = (chosen.name.clone(), chosen.repository.clone());
+        blocking(move || refuse_taken(&name, &reader)).await?;
+        Ok(chosen)
+    }
+
+    /// Looks again, when all is read: another run may have taken the name meanwhile. Nobody else can take it while the
+    /// turn is held.
+    pub(super) async fn claim(self) -> anyhow::Result<Turn> {
+        blocking(move || {
+            let turn = archive::take_turn(&self.location);
+            refuse_taken(&self.name, &self.repository).context("nothing was saved")?;
+            Ok(turn)
+        })
+        .await
+    }
+}
+
+fn refuse_taken(name: &str, repository: &Repository) -> anyhow::Result<()> {
+    if repository.restore_points()?.iter().any(|point| point.summary.name == name) {
+        return Err(Failure::new(
+            format!("there is a restore point named `{name}` already"),
+            "choose another name, or leave --name out",
+        )
+        .into());
     }
     Ok(())
 }

@@ -140,5 +140,6 @@ fn only_incomplete_ones_are_named() {
     let points = &points()[..1];
     let error = resolve("latest", points, &now(), Incomplete::Skip).unwrap_err();
     assert_eq!(error.to_string(), "`latest` would mean aaaa1111 (newest), and that is incomplete");
+    insta::assert_snapshot!(error.hint(), @"`kubectl backup describe aaaa1111` says what it misses; name it as aaaa1111 to use it, or add --allow-incomplete to a restore");
     assert_eq!(resolve("latest", &[], &now(), Incomplete::Skip), Err(PointReferenceError::NoneYet));
 }
