@@ -18,14 +18,13 @@ mod source;
 mod store;
 mod turn;
 
-pub use error::{ArchiveError, Cause};
+pub use error::ArchiveError;
 pub use read::ReadFilter;
 pub use source::Capture;
 pub use store::StoreError;
 pub use turn::{Turn, take_turn};
 
 use std::{
-    any::Any,
     fmt,
     ops::ControlFlow,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -45,6 +44,7 @@ use crate::model::{
     object::{ObjectKey, SavedObject},
     repository::{Access, Location},
     restore_point::{Manifest, RestorePoint, RestorePointId},
+    unreadable::Unreadable,
 };
 
 use backend::Backend;
@@ -128,11 +128,13 @@ impl Repository {
     }
 
     /// Calls `visit` with every object that `filter` admits, in archive order, until it breaks.
+    ///
+    /// Where objects cannot be read it is told so, in their place of the order, and goes on behind them.
     pub fn each_object(
         &self,
         id: &RestorePointId,
         filter: &ReadFilter,
-        visit: &mut dyn FnMut(SavedObject) -> ControlFlow<()>,
+        visit: &mut dyn FnMut(Result<SavedObject, Unreadable>) -> ControlFlow<()>,
     ) -> Result<(), ArchiveError> {
         guarded("read the restore point", || read::Reader::open(&self.inner, id)?.each_object(filter, visit))
     }
@@ -246,7 +248,7 @@ impl Inner {
         backend: &Arc<Backend>,
         error: &rustic_core::RusticError,
     ) -> Result<RusticRepository<OpenStatus>, ArchiveError> {
-        tracing::debug!(error = error::plain_text(error), "could not read the index as a whole");
+        tracing::debug!(error = error::log_text(error), "could not read the index as a whole");
         let repository = self.connect_through(backend)?;
         for (id, damage) in damaged_indexes(&repository)? {
             self.warn_of_index(&id, &damage);
@@ -271,16 +273,8 @@ fn guarded<T>(
     work: impl FnOnce() -> Result<T, ArchiveError>,
 ) -> Result<T, ArchiveError> {
     // Nothing that the closure shares is left half changed: the index is set in one assignment.
-    catch_unwind(AssertUnwindSafe(work))
-        .unwrap_or_else(|panic| Err(ArchiveError::Internal { attempt, source: Cause(panic_text(&*panic)) }))
-}
-
-fn panic_text(panic: &(dyn Any + Send)) -> String {
-    panic
-        .downcast_ref::<String>()
-        .cloned()
-        .or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
-        .unwrap_or_else(|| "no message".to_owned())
+    // What the panic says is in the log already.
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or(Err(ArchiveError::Internal { attempt }))
 }
 
 #[cfg(test)]

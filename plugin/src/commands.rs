@@ -19,6 +19,7 @@ pub(crate) mod point;
 pub(crate) mod restore;
 mod saved_kinds;
 pub(crate) mod session;
+pub(crate) mod unreadable;
 mod version;
 
 use crate::{

@@ -12,3 +12,4 @@ pub mod resource;
 pub mod restoration;
 pub mod restore_point;
 pub mod selection;
+pub mod unreadable;

@@ -18,6 +18,9 @@ use rstest::{fixture, rstest};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+#[path = "inspect/damage.rs"]
+mod damage;
+
 /// A random key, so that no time goes into its derivation.
 const KEY: &str = "4f3c2b1a4f3c2b1a4f3c2b1a4f3c2b1a4f3c2b1a4f3c2b1a4f3c2b1a4f3c2b1a";
 
@@ -85,7 +88,7 @@ fn save(
     objects: &[(ResourceType, Value)],
     missing: Vec<Missing>,
 ) {
-    let (sink, captures) = tokio::sync::mpsc::channel(64);
+    let (sink, captures) = tokio::sync::mpsc::channel(objects.len() + 1);
     let pods = KindEntry { kind: kind("pods", "", "Pod", "po"), objects: 0, bytes: 0 };
     // Read, and there was none.
     let mut kinds: BTreeMap<String, KindEntry> = BTreeMap::from([("pods".to_owned(), pods)]);

@@ -1,4 +1,5 @@
-//! Why the archive did not do as asked. rustic's own reports end here: users read these texts instead.
+//! Why the archive did not do as asked. rustic's own reports end here: users read these texts instead, and find
+//! rustic's in the log (`-v`).
 
 use std::error::Error;
 
@@ -121,23 +122,24 @@ pub enum ArchiveError {
     Library {
         /// `save the restore point`, …
         attempt: &'static str,
-        /// What it said.
+        /// That it did; what it said is in the log.
         source: Cause,
     },
-    /// A panic, caught at the border.
+    /// A panic, caught at the border. What it said is in the log.
     #[error("could not {attempt}: the archive stopped with an internal error")]
     Internal {
         /// `save the restore point`, …
         attempt: &'static str,
-        /// What it said.
-        source: Cause,
     },
 }
 
-/// What a library said, in one line.
+/// Why, in one line and in our words.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct Cause(pub(super) String);
+
+/// What every failure to decipher, unpack or parse comes to for a user.
+const NOT_AS_WRITTEN: &str = "it is not what was written";
 
 impl ArchiveError {
     /// The next thing to do.
@@ -179,8 +181,14 @@ impl ArchiveError {
         match store_error(error) {
             Some(source) if source.is_damage() => Self::Damaged { what: source.to_string(), source: None },
             Some(source) => Self::Store { attempt, source },
-            None => Self::Library { attempt, source: Cause(plain_text(error)) },
+            None => Self::unexpected(attempt, &log_text(error)),
         }
+    }
+
+    /// Something failed that never should; `text` is what a library said of it, for the log.
+    pub(super) fn unexpected(attempt: &'static str, text: &str) -> Self {
+        tracing::info!(text, attempt, "unexpected failure in the archive");
+        Self::Library { attempt, source: Cause("a step failed that never should".to_owned()) }
     }
 
     /// From rustic, when it can only mean that `what` is damaged unless the store failed.
@@ -188,8 +196,16 @@ impl ArchiveError {
         match store_error(error) {
             Some(source) if !source.is_damage() => Self::Store { attempt, source },
             Some(source) => Self::Damaged { what: what.into(), source: Some(Cause(source.to_string())) },
-            None => Self::Damaged { what: what.into(), source: Some(Cause(plain_text(error))) },
+            None => {
+                tracing::info!(text = log_text(error), "damage");
+                Self::damaged_because(what, NOT_AS_WRITTEN)
+            }
         }
+    }
+
+    /// `what` is damaged, which shows in the way that `reason` says.
+    pub(super) fn damaged_because(what: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self::Damaged { what: what.into(), source: Some(Cause(reason.into())) }
     }
 
     /// `config` is there, but not as it was, unless the store failed.
@@ -208,8 +224,19 @@ impl ArchiveError {
     }
 
     /// Whether the repository rather than the way to it is at fault.
-    pub(super) fn is_damage(&self) -> bool {
+    pub fn is_damage(&self) -> bool {
         matches!(self, Self::Damaged { .. } | Self::Unopenable { .. })
+    }
+
+    /// Why something is damaged, for whoever says by himself what it is.
+    pub fn reason(&self) -> String {
+        match self {
+            Self::Damaged { source: Some(cause), .. } | Self::Unopenable { source: Some(cause), .. } => {
+                cause.to_string()
+            }
+            Self::Damaged { what, source: None } => what.clone(),
+            other => other.to_string(),
+        }
     }
 }
 
@@ -218,8 +245,8 @@ pub(super) fn store_error(error: &RusticError) -> Option<StoreError> {
     chain(error).find_map(|cause| cause.downcast_ref::<StoreError>().cloned())
 }
 
-/// rustic's message and causes in one line, without its request for bug reports.
-pub(super) fn plain_text(error: &(dyn Error + 'static)) -> String {
+/// rustic's message and causes in one line, without its request for bug reports: for the log alone.
+pub(super) fn log_text(error: &(dyn Error + 'static)) -> String {
     let mut text = String::new();
     for cause in chain(error) {
         let message = match as_rustic(cause) {

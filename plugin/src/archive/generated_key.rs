@@ -13,11 +13,7 @@ use sha2::{Digest, Sha256};
 
 use crate::model::repository::Secret;
 
-use super::{
-    backend::hexadecimal,
-    error::{ArchiveError, Cause},
-    store::Store,
-};
+use super::{backend::hexadecimal, error::ArchiveError, store::Store};
 
 const ATTEMPT: &str = "create the repository";
 
@@ -67,5 +63,5 @@ fn random<const LENGTH: usize>() -> Result<[u8; LENGTH], ArchiveError> {
 }
 
 fn failed(error: &dyn std::fmt::Display) -> ArchiveError {
-    ArchiveError::Library { attempt: ATTEMPT, source: Cause(error.to_string()) }
+    ArchiveError::unexpected(ATTEMPT, &error.to_string())
 }

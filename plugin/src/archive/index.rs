@@ -7,14 +7,14 @@ use std::{
 
 use rustic_core::{
     FileType, Id, IndexedFullStatus, OpenStatus, Repository as RusticRepository,
-    repofile::{IndexFile, IndexId, MasterKey},
+    repofile::{IndexFile, IndexId, IndexPack, MasterKey},
 };
 
 use super::{
     Inner,
     backend::{self, Backend, parse_id},
     error::ArchiveError,
-    store::{Store, StoreError},
+    store::Store,
 };
 
 /// The index for reading.
@@ -44,7 +44,7 @@ impl Index {
         attempt: impl Fn(&RusticRepository<IndexedFullStatus>) -> Result<T, ArchiveError>,
     ) -> Result<T, ArchiveError> {
         let error = match attempt(&self.all) {
-            Err(error) if error.is_damage() || is_too_short(&error) => error,
+            Err(error) if error.is_damage() => error,
             other => return other,
         };
         // The first error tells more: it names what is lost.
@@ -74,22 +74,23 @@ impl Index {
     }
 }
 
-/// A pack that ends before what is read of it.
-fn is_too_short(error: &ArchiveError) -> bool {
-    matches!(error, ArchiveError::Store { source: StoreError::Other { source, .. }, .. }
-        if source.kind() == std::io::ErrorKind::UnexpectedEof)
-}
-
 /// Which index files cannot be believed.
+#[derive(Default)]
 pub(super) struct Survey {
     /// Those that cannot be read, with the reason.
     pub(super) unreadable: Vec<(IndexId, ArchiveError)>,
     /// Those that list packs which are lost.
     hollow: Vec<IndexId>,
     /// Packs that are not there.
-    missing: BTreeSet<Id>,
+    pub(super) missing: BTreeSet<Id>,
     /// Packs that are not as long as they were.
-    resized: BTreeSet<Id>,
+    pub(super) resized: BTreeSet<Id>,
+    /// Packs whose parts overlap, leave gaps or are of two kinds, as an index has it.
+    pub(super) muddled: BTreeSet<Id>,
+    /// Packs that are there as an index has them, each once.
+    pub(super) sound: Vec<Id>,
+    /// Packs that no index lists.
+    pub(super) spare: BTreeSet<Id>,
 }
 
 impl Survey {
@@ -98,8 +99,9 @@ impl Survey {
         repository: &RusticRepository<OpenStatus>,
         store: &dyn Store,
     ) -> Result<Self, ArchiveError> {
-        let mut listed = Vec::new();
+        let (mut listed, mut muddled) = (Vec::new(), BTreeSet::new());
         let unreadable = each_index(repository, &mut |id, index| {
+            muddled.extend(index.packs.iter().filter(|pack| is_muddled(pack)).map(|pack| *pack.id));
             let packs = index.packs.iter().map(|pack| (*pack.id, u64::from(pack.pack_size())));
             listed.push((*id, packs.collect::<Vec<_>>()));
         })?;
@@ -107,16 +109,23 @@ impl Survey {
         let packs = store
             .list(FileType::Pack.dirname())
             .map_err(|source| ArchiveError::Store { attempt: "list the packs", source })?;
-        let sizes: HashMap<Id, u64> =
-            packs.into_iter().filter_map(|(name, size)| Some((parse_id(&name)?, size))).collect();
-        let mut survey =
-            Self { unreadable, hollow: Vec::new(), missing: BTreeSet::new(), resized: BTreeSet::new() };
+        let mut sizes: HashMap<Id, (u64, Use)> = packs
+            .into_iter()
+            .filter_map(|(name, size)| Some((parse_id(&name)?, (size, Use::Spare))))
+            .collect();
+        let mut survey = Self { unreadable, muddled, ..Self::default() };
         for (id, packs) in listed {
             let mut is_hollow = false;
             for (pack, size) in packs {
-                let lost = match sizes.get(&pack) {
-                    Some(found) if *found == size => continue,
-                    Some(_) => &mut survey.resized,
+                let lost = match sizes.get_mut(&pack) {
+                    Some((found, used)) => {
+                        let is_sound = *found == size;
+                        *used = if is_sound { Use::Sound } else { Use::Listed };
+                        if is_sound {
+                            continue;
+                        }
+                        &mut survey.resized
+                    }
                     None => &mut survey.missing,
                 };
                 lost.insert(pack);
@@ -124,6 +133,13 @@ impl Survey {
             }
             if is_hollow {
                 survey.hollow.push(id);
+            }
+        }
+        for (id, (_, used)) in sizes {
+            match used {
+                Use::Sound => survey.sound.push(id),
+                Use::Spare => drop(survey.spare.insert(id)),
+                Use::Listed => {}
             }
         }
         Ok(survey)
@@ -151,6 +167,26 @@ impl Survey {
             if self.missing.len() + self.resized.len() > 1 { ", …" } else { "" },
         ))
     }
+}
+
+/// What the index files make of a pack in the store.
+#[derive(Clone, Copy)]
+enum Use {
+    Sound,
+    Listed,
+    Spare,
+}
+
+fn is_muddled(pack: &IndexPack) -> bool {
+    let mut blobs: Vec<_> = pack.blobs.iter().collect();
+    blobs.sort_unstable_by_key(|blob| blob.location.offset);
+    let kind = blobs.first().map(|blob| blob.tpe);
+    let mut end = Some(0_u32);
+    blobs.iter().any(|blob| {
+        let in_place = end == Some(blob.location.offset) && kind == Some(blob.tpe);
+        end = blob.location.offset.checked_add(blob.location.length);
+        !in_place
+    })
 }
 
 /// Index files that cannot be read, with the reason.

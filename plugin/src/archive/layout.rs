@@ -8,7 +8,7 @@
 
 use std::{cmp::Ordering, fmt};
 
-use crate::model::resource::GroupResource;
+use crate::model::{resource::GroupResource, unreadable::Unreadable};
 
 /// Folder of the kinds that live in namespaces.
 pub(super) const NAMESPACED: &str = "namespaced";
@@ -40,6 +40,19 @@ impl Group {
         match &self.namespace {
             Some(namespace) => vec![NAMESPACED.to_owned(), resource, namespace_folder(namespace)],
             None => vec![NON_NAMESPACED.to_owned(), resource],
+        }
+    }
+}
+
+impl Group {
+    /// A range of its objects that cannot be read.
+    pub(super) fn unreadable(&self, first: Option<&str>, next: Option<&str>, reason: String) -> Unreadable {
+        Unreadable {
+            resource: self.resource.clone(),
+            namespace: self.namespace.clone(),
+            first: first.map(str::to_owned),
+            next: next.map(str::to_owned),
+            reason,
         }
     }
 }

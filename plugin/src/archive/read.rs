@@ -18,6 +18,7 @@ use crate::model::{
     object::{ObjectKey, SavedObject},
     resource::{GroupResource, Scope},
     restore_point::{FORMAT, Manifest, RestorePointId},
+    unreadable::Unreadable,
 };
 
 use super::{
@@ -93,6 +94,9 @@ pub(super) enum EntryContent {
     File(Vec<DataId>),
 }
 
+/// A group with its folder, or a kind of which none can be told.
+type FoundGroup = Result<(Group, TreeId), Unreadable>;
+
 /// One restore point, open for reading.
 pub(super) struct Reader {
     index: Arc<Index>,
@@ -120,10 +124,7 @@ impl Reader {
             return Err(ArchiveError::damage(format!("{} is missing", what())));
         };
         let content = self.file(parts, LARGEST_MANIFEST, MANIFEST)?;
-        let unreadable = |error: serde_json::Error| ArchiveError::Damaged {
-            what: what(),
-            source: Some(super::error::Cause(error.to_string())),
-        };
+        let unreadable = |error: serde_json::Error| ArchiveError::damaged_because(what(), error.to_string());
         // The format first: a newer manifest need not parse as one of ours.
         let format = serde_json::from_slice::<serde_json::Value>(&content).map_err(unreadable)?["format"]
             .as_u64()
@@ -139,16 +140,13 @@ impl Reader {
     pub(super) fn folder(&self, tree: TreeId, path: &str) -> Result<Vec<Entry>, ArchiveError> {
         let what = || format!("the folder `/{path}` of restore point {}", self.id);
         let content = self.blob(BlobType::Tree, BlobId::from(*tree), LARGEST_TREE, &what)?;
-        let tree: Tree = serde_json::from_slice(&content).map_err(|error| ArchiveError::Damaged {
-            what: what(),
-            source: Some(super::error::Cause(error.to_string())),
-        })?;
+        let damaged = |reason: String| ArchiveError::damaged_because(what(), reason);
+        let tree: Tree = serde_json::from_slice(&content).map_err(|error| damaged(error.to_string()))?;
         let mut entries: Vec<Entry> = Vec::with_capacity(tree.nodes.len());
         for node in tree.nodes {
-            let entry =
-                check_node(node).map_err(|reason| ArchiveError::damage(format!("{}: {reason}", what())))?;
+            let entry = check_node(node).map_err(damaged)?;
             if entries.last().is_some_and(|last| last.name >= entry.name) {
-                return Err(ArchiveError::damage(format!("{}: `{}` is out of order", what(), entry.name)));
+                return Err(damaged(format!("`{}` is out of order", entry.name)));
             }
             entries.push(entry);
         }
@@ -178,12 +176,12 @@ impl Reader {
     ) -> Result<Vec<SavedObject>, ArchiveError> {
         let path = format!("{}/{}", group.folders().join("/"), entry.name);
         let EntryContent::File(parts) = &entry.content else {
-            return Err(ArchiveError::damage(format!("`/{path}` of restore point {} is a folder", self.id)));
+            let what = format!("`/{path}` of restore point {}", self.id);
+            return Err(ArchiveError::damaged_because(what, "a folder lies where objects should"));
         };
         let content = self.file(parts, shard::LARGEST_READ, &path)?;
-        shard::read(&content, group, &entry.name, next).map_err(|reason| ArchiveError::Damaged {
-            what: format!("`/{path}` of restore point {}", self.id),
-            source: Some(super::error::Cause(reason)),
+        shard::read(&content, group, &entry.name, next).map_err(|reason| {
+            ArchiveError::damaged_because(format!("`/{path}` of restore point {}", self.id), reason)
         })
     }
 
@@ -204,8 +202,9 @@ impl Reader {
             .try_for_each(|part| self.index.read(|repository| is_part_stored(repository, store, part)))
     }
 
-    /// The groups that `filter` admits, each with its folder, in archive order.
-    pub(super) fn groups(&self, filter: &ReadFilter) -> Result<Vec<(Group, TreeId)>, ArchiveError> {
+    /// The groups that `filter` admits, each with its folder, in archive order; and in their place the kinds of
+    /// which no group can be told.
+    pub(super) fn groups(&self, filter: &ReadFilter) -> Result<Vec<FoundGroup>, ArchiveError> {
         let mut groups = Vec::new();
         let root = self.folder(self.root, "")?;
         for (scope_folder, scope) in [(NAMESPACED, Scope::Namespaced), (NON_NAMESPACED, Scope::Cluster)] {
@@ -218,9 +217,13 @@ impl Reader {
                 if !filter.admits_resource(&resource) {
                     continue;
                 }
+                let group = Group { resource, namespace: None };
                 match scope {
-                    Scope::Cluster => groups.push((Group { resource, namespace: None }, tree)),
-                    Scope::Namespaced => self.namespaces(&resource, tree, filter, &mut groups)?,
+                    Scope::Cluster => groups.push(Ok((group, tree))),
+                    Scope::Namespaced => match tolerate(self.namespaces(&group.resource, tree, filter))? {
+                        Ok(found) => groups.extend(found.into_iter().map(Ok)),
+                        Err(reason) => groups.push(Err(group.unreadable(None, None, reason))),
+                    },
                 }
             }
         }
@@ -232,19 +235,20 @@ impl Reader {
         resource: &GroupResource,
         tree: TreeId,
         filter: &ReadFilter,
-        groups: &mut Vec<(Group, TreeId)>,
-    ) -> Result<(), ArchiveError> {
+    ) -> Result<Vec<(Group, TreeId)>, ArchiveError> {
         let path = format!("{NAMESPACED}/{resource}");
+        let mut groups = Vec::new();
         for (name, tree) in self.folders(tree, &path)? {
             let namespace = folder_namespace(&name).ok_or_else(|| {
-                ArchiveError::damage(format!("`/{path}/{name}` of restore point {} is no namespace", self.id))
+                let what = format!("`/{path}/{name}` of restore point {}", self.id);
+                ArchiveError::damaged_because(what, "a folder that is no namespace lies among namespaces")
             })?;
             if filter.admits_namespace(namespace) {
                 let group = Group { resource: resource.clone(), namespace: Some(namespace.to_owned()) };
                 groups.push((group, tree));
             }
         }
-        Ok(())
+        Ok(groups)
     }
 
     fn folders(&self, tree: TreeId, path: &str) -> Result<Vec<(String, TreeId)>, ArchiveError> {
@@ -252,10 +256,10 @@ impl Reader {
             .into_iter()
             .map(|entry| match entry.content {
                 EntryContent::Folder(tree) => Ok((entry.name, tree)),
-                EntryContent::File(_) => Err(ArchiveError::damage(format!(
-                    "`/{path}/{}` of restore point {} is a file",
-                    entry.name, self.id
-                ))),
+                EntryContent::File(_) => Err(ArchiveError::damaged_because(
+                    format!("`/{path}/{}` of restore point {}", entry.name, self.id),
+                    "a file lies where a folder should",
+                )),
             })
             .collect()
     }
@@ -280,27 +284,62 @@ impl Reader {
         Ok(objects.into_iter().find(|object| object.key.name == key.name))
     }
 
-    /// Every object that `filter` admits, in archive order, until `visit` breaks.
+    /// Every object that `filter` admits, in archive order, until `visit` breaks; and in their place the ranges
+    /// that cannot be read.
     pub(super) fn each_object(
         &self,
         filter: &ReadFilter,
-        visit: &mut dyn FnMut(SavedObject) -> ControlFlow<()>,
+        visit: &mut dyn FnMut(Result<SavedObject, Unreadable>) -> ControlFlow<()>,
     ) -> Result<(), ArchiveError> {
-        for (group, tree) in self.groups(filter)? {
-            let shards = self.folder(tree, &group.folders().join("/"))?;
-            for (index, entry) in shards.iter().enumerate() {
-                let next = shards.get(index + 1).map(|next| next.name.as_str());
-                if !filter.admits_shard(&entry.name, next) {
-                    continue;
-                }
-                for object in self.shard(&group, entry, next)? {
-                    if filter.admits_name(&object.key.name) && visit(object).is_break() {
-                        return Ok(());
-                    }
-                }
+        for group in self.groups(filter)? {
+            let flow = match group {
+                Ok((group, tree)) => self.each_of_group(&group, tree, filter, visit)?,
+                Err(unreadable) => visit(Err(unreadable)),
+            };
+            if flow.is_break() {
+                break;
             }
         }
         Ok(())
+    }
+
+    fn each_of_group(
+        &self,
+        group: &Group,
+        tree: TreeId,
+        filter: &ReadFilter,
+        visit: &mut dyn FnMut(Result<SavedObject, Unreadable>) -> ControlFlow<()>,
+    ) -> Result<ControlFlow<()>, ArchiveError> {
+        let shards = match tolerate(self.folder(tree, &group.folders().join("/")))? {
+            Ok(shards) => shards,
+            Err(reason) => return Ok(visit(Err(group.unreadable(None, None, reason)))),
+        };
+        for (index, entry) in shards.iter().enumerate() {
+            let next = shards.get(index + 1).map(|next| next.name.as_str());
+            if !filter.admits_shard(&entry.name, next) {
+                continue;
+            }
+            let flow = match tolerate(self.shard(group, entry, next))? {
+                Ok(objects) => objects
+                    .into_iter()
+                    .filter(|object| filter.admits_name(&object.key.name))
+                    .try_for_each(|object| visit(Ok(object))),
+                Err(reason) => visit(Err(group.unreadable(Some(&entry.name), next, reason))),
+            };
+            if flow.is_break() {
+                return Ok(flow);
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+}
+
+/// Damage apart from what ends all reading.
+pub(super) fn tolerate<T>(result: Result<T, ArchiveError>) -> Result<Result<T, String>, ArchiveError> {
+    match result {
+        Ok(value) => Ok(Ok(value)),
+        Err(error) if error.is_damage() => Ok(Err(error.reason())),
+        Err(error) => Err(error),
     }
 }
 
@@ -316,15 +355,16 @@ fn read_blob(
         BlobType::Tree => repository.get_index_entry(&TreeId::from(id)),
         BlobType::Data => repository.get_index_entry(&DataId::from(id)),
     }
-    .map_err(damaged)?;
+    .map_err(|_| not_listed(what()))?;
     if entry.data_length() as usize > limit {
-        return Err(ArchiveError::damage(format!("{}: it claims {} bytes", what(), entry.data_length())));
+        let reason = format!("it claims {} bytes", entry.data_length());
+        return Err(ArchiveError::damaged_because(what(), reason));
     }
     // Not through rustic's cache: each shard is read once, and the cache would hold 32 MB of them.
     let content = repository.cat_blob(blob_type, id.to_hex().as_str()).map_err(damaged)?;
     // The cipher proves that a part was written with our key, not that it is the right one.
     if hexadecimal(&Sha256::digest(&content)) != id.to_hex().as_str() {
-        return Err(ArchiveError::damage(format!("{}: its checksum does not match", what())));
+        return Err(ArchiveError::damaged_because(what(), "its checksum does not match"));
     }
     Ok(content)
 }
@@ -334,9 +374,7 @@ fn is_part_stored(
     store: &dyn Store,
     part: &DataId,
 ) -> Result<(), ArchiveError> {
-    let entry = repository
-        .get_index_entry(part)
-        .map_err(|error| ArchiveError::damaged("part of it is in no index", ATTEMPT, &error))?;
+    let entry = repository.get_index_entry(part).map_err(|_| not_listed("part of a restore point"))?;
     let name = backend::name(FileType::Pack, &entry.pack);
     match store.size(&name).map_err(|source| ArchiveError::Store { attempt: ATTEMPT, source })? {
         None => Err(ArchiveError::damage(format!("`{name}` is missing"))),
@@ -345,6 +383,11 @@ fn is_part_stored(
         }
         Some(_) => Ok(()),
     }
+}
+
+/// rustic gives no other reason than this one when it looks into its index.
+fn not_listed(what: impl Into<String>) -> ArchiveError {
+    ArchiveError::damaged_because(what, "no index file lists its content")
 }
 
 fn find_entry<'entries>(entries: &'entries [Entry], name: &str) -> Option<&'entries EntryContent> {

@@ -20,7 +20,7 @@ use crate::model::{
 use super::{
     Inner,
     backend::{Backend, Written},
-    error::{ArchiveError, plain_text, store_error},
+    error::{ArchiveError, log_text, store_error},
     layout::{NAMESPACED, NON_NAMESPACED},
     snapshots,
     source::{Capture, CaptureSource, Outcome},
@@ -104,7 +104,7 @@ fn commit(
     backend.release();
     repository.save_snapshots(vec![snapshot]).map_err(|error| match store_error(&error) {
         Some(source) => ArchiveError::Store { attempt: ATTEMPT, source },
-        None => ArchiveError::Library { attempt: ATTEMPT, source: super::error::Cause(plain_text(&*error)) },
+        None => ArchiveError::unexpected(ATTEMPT, &log_text(&*error)),
     })?;
     inner.forget_index();
     let id = backend.written().snapshots.pop().ok_or(ArchiveError::Miscounted {

@@ -102,6 +102,12 @@ pub enum StoreError {
         /// The limit in bytes.
         limit: u64,
     },
+    /// It ends before what is to be read of it.
+    #[error("`{path}` is too short")]
+    TooShort {
+        /// What.
+        path: String,
+    },
     /// The content is not what its name says.
     #[error("the content of `{path}` does not match the checksum that is its name")]
     Checksum {
@@ -129,6 +135,7 @@ impl StoreError {
         match kind {
             io::ErrorKind::NotFound => Self::Missing { path },
             io::ErrorKind::AlreadyExists => Self::Exists { path },
+            io::ErrorKind::UnexpectedEof => Self::TooShort { path },
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::NoSpace { path, source },
             io::ErrorKind::PermissionDenied => Self::Denied { path, source },
             io::ErrorKind::ReadOnlyFilesystem => Self::ReadOnly { path, source },
@@ -138,7 +145,10 @@ impl StoreError {
 
     /// Whether the file itself is at fault rather than the way to it.
     pub(super) fn is_damage(&self) -> bool {
-        matches!(self, Self::Missing { .. } | Self::TooLarge { .. } | Self::Checksum { .. })
+        matches!(
+            self,
+            Self::Missing { .. } | Self::TooShort { .. } | Self::TooLarge { .. } | Self::Checksum { .. }
+        )
     }
 
     /// The next thing to do.
@@ -155,7 +165,7 @@ impl StoreError {
             Self::ReadOnly { .. } => {
                 "mount the file system for writing, or choose another repository with --repo".to_owned()
             }
-            Self::Missing { .. } | Self::TooLarge { .. } | Self::Checksum { .. } => {
+            Self::Missing { .. } | Self::TooShort { .. } | Self::TooLarge { .. } | Self::Checksum { .. } => {
                 "see what else is affected: kubectl backup check --read-data".to_owned()
             }
             Self::Exists { .. } | Self::Other { .. } => return None,

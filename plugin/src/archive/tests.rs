@@ -237,13 +237,27 @@ fn save(repository: &Repository, objects: &[Sample]) -> Result<RestorePoint, Arc
 }
 
 fn read_all(repository: &Repository, id: &RestorePointId, filter: &ReadFilter) -> Vec<(ObjectKey, Value)> {
-    let mut objects = Vec::new();
-    let mut visit = |object: SavedObject| {
-        objects.push((object.key, object.body));
+    let (objects, unreadable) = read_readable(repository, id, filter);
+    assert_eq!(unreadable, []);
+    objects
+}
+
+/// What can be read, and what cannot.
+fn read_readable(
+    repository: &Repository,
+    id: &RestorePointId,
+    filter: &ReadFilter,
+) -> (Vec<(ObjectKey, Value)>, Vec<Unreadable>) {
+    let (mut objects, mut unreadable) = (Vec::new(), Vec::new());
+    let mut visit = |object: Result<SavedObject, Unreadable>| {
+        match object {
+            Ok(object) => objects.push((object.key, object.body)),
+            Err(range) => unreadable.push(range),
+        }
         ControlFlow::Continue(())
     };
     repository.each_object(id, filter, &mut visit).unwrap();
-    objects
+    (objects, unreadable)
 }
 
 /// Everything in the repository is as it should be.

@@ -23,6 +23,11 @@ pub(crate) async fn run(args: CheckArgs, session: &Session) -> anyhow::Result<Ex
     if depth == CheckDepth::Structure {
         session.printer.note("see every object that is hit: kubectl backup check --read-data");
     }
+    session.printer.note(
+        "what can be read can be restored, and older restore points may hold the rest: kubectl backup list\n\
+         new backups rely on a changed file in `data` as long as it is there: move it out of the repository, and the \
+         next `kubectl backup create` stores again what it held",
+    );
     Ok(ExitStatus::Failed)
 }
 

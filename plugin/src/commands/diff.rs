@@ -30,6 +30,7 @@ use super::{
     failure::Failure,
     point::{self, OpenPoint},
     session::Session,
+    unreadable::tell_ranges,
 };
 use shown::Shown;
 use sides::{Scope, Side};
@@ -75,7 +76,8 @@ pub(crate) async fn run(args: DiffArgs, session: &Session) -> anyhow::Result<Exi
     let seen = compare(&mut first, &mut other, &coverage, &mut shown).await?;
     let nowhere: Vec<String> =
         coverage.named.difference(&seen).map(|(resource, name)| format!("{resource}/{name}")).collect();
-    if !nowhere.is_empty() && other.missing.is_empty() {
+    let unreadable = [first.unreadable, other.unreadable].concat();
+    if !nowhere.is_empty() && other.missing.is_empty() && unreadable.is_empty() {
         return Err(Failure::new(
             format!("on neither side: {}", nowhere.join(", ")),
             format!("`kubectl backup ls {}` lists what is in the restore point", before.point.id),
@@ -86,7 +88,8 @@ pub(crate) async fn run(args: DiffArgs, session: &Session) -> anyhow::Result<Exi
         session.printer.warning(&missing(entry, "not compared"));
     }
     let differs = shown.finish().await?;
-    Ok(match (other.missing.is_empty(), differs) {
+    let is_incomplete = tell_ranges(&session.printer, &unreadable) || !other.missing.is_empty();
+    Ok(match (!is_incomplete, differs) {
         (false, _) => ExitStatus::DiffFailed,
         (true, true) => ExitStatus::Different,
         (true, false) => ExitStatus::Done,
@@ -166,7 +169,11 @@ async fn compare(
         {
             seen.insert((object.key.resource.clone(), object.key.name.clone()));
         }
-        let can_tell = pair.0.as_ref().is_none_or(|object| other.can_tell(&object.key));
+        let can_tell = match &pair {
+            (Some(object), None) => other.can_tell(&object.key),
+            (None, Some(object)) => first.can_tell(&object.key),
+            _ => true,
+        };
         if can_tell && coverage.covers(&pair) {
             shown.pair(pair.0, pair.1)?;
         } else {

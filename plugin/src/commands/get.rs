@@ -12,8 +12,9 @@ use crate::{
     cli::inspect::GetArgs,
     exit::ExitStatus,
     model::{
-        object::{ObjectKey, SavedObject},
+        object::ObjectKey,
         resource::{GroupResource, Scope},
+        unreadable::Unreadable,
     },
     plan::{point_reference::Incomplete, select::LabelSelector},
 };
@@ -23,6 +24,7 @@ use super::{
     point::{self, OpenPoint},
     saved_kinds,
     session::{Session, blocking},
+    unreadable::{tell, tell_ranges},
 };
 use output::{Format, Output};
 use wanted::Wanted;
@@ -46,7 +48,8 @@ pub(crate) async fn run(args: GetArgs, session: &Session) -> anyhow::Result<Exit
                 )
                 .into());
             }
-            named(objects, namespaces.unwrap_or_default(), selector.is_some(), &args, opened, output).await
+            let namespaces = namespaces.unwrap_or_default();
+            named(objects, namespaces, selector.is_some(), &args, opened, output, session).await
         }
         Wanted::Kinds(kinds) => {
             let filter = ReadFilter {
@@ -54,9 +57,16 @@ pub(crate) async fn run(args: GetArgs, session: &Session) -> anyhow::Result<Exit
                 namespaces: namespaces.clone(),
                 ..ReadFilter::default()
             };
-            let mut output = blocking(move || {
-                let mut failed = None;
-                opened.repository.each_object(&opened.point.id, &filter, &mut |object: SavedObject| {
+            let (mut output, unreadable) = blocking(move || {
+                let (mut failed, mut unreadable) = (None, Vec::new());
+                opened.repository.each_object(&opened.point.id, &filter, &mut |object| {
+                    let object = match object {
+                        Ok(object) => object,
+                        Err(lost) => {
+                            Unreadable::add(&mut unreadable, lost);
+                            return ControlFlow::Continue(());
+                        }
+                    };
                     if selector.as_ref().is_some_and(|selector| !selector.matches(&object.body)) {
                         return ControlFlow::Continue(());
                     }
@@ -68,11 +78,12 @@ pub(crate) async fn run(args: GetArgs, session: &Session) -> anyhow::Result<Exit
                         }
                     }
                 })?;
-                failed.map_or(Ok(output), Err)
+                failed.map_or(Ok((output, unreadable)), Err)
             })
             .await?;
             output.finish()?;
-            Ok(ExitStatus::Done)
+            let is_incomplete = tell_ranges(&session.printer, &unreadable);
+            Ok(if is_incomplete { ExitStatus::Incomplete } else { ExitStatus::Done })
         }
     }
 }
@@ -85,13 +96,14 @@ async fn named(
     args: &GetArgs,
     opened: OpenPoint,
     mut output: Output,
+    session: &Session,
 ) -> anyhow::Result<ExitStatus> {
     if has_selector {
         return Err(UsageError::new("a label selector and a name exclude each other").into());
     }
     let described = opened.described();
-    let (found, lacking) = blocking(move || {
-        let (mut found, mut lacking) = (Vec::new(), Vec::new());
+    let (found, lacking, unreadable) = blocking(move || {
+        let (mut found, mut lacking, mut unreadable) = (Vec::new(), Vec::new(), Vec::new());
         for (resource, name) in objects {
             let is_namespaced =
                 opened.manifest.kind(&resource).is_none_or(|entry| entry.kind.scope == Scope::Namespaced);
@@ -100,17 +112,21 @@ async fn named(
             } else {
                 vec![None]
             };
-            let before = found.len();
+            let before = found.len() + unreadable.len();
             for place in &places {
                 let key = ObjectKey::new(resource.clone(), *place, &name);
-                found.extend(opened.repository.object(&opened.point.id, &key)?);
+                match opened.repository.object(&opened.point.id, &key) {
+                    Ok(object) => found.extend(object),
+                    Err(error) if error.is_damage() => unreadable.push(format!("{key}: {}", error.reason())),
+                    Err(error) => return Err(error.into()),
+                }
             }
-            if found.len() == before {
+            if found.len() + unreadable.len() == before {
                 let place: Vec<&str> = places.iter().filter_map(|place| *place).collect();
                 lacking.push((resource, name, place.join(", ")));
             }
         }
-        Ok((found, lacking))
+        Ok((found, lacking, unreadable))
     })
     .await?;
     for object in &found {
@@ -119,8 +135,9 @@ async fn named(
     if !found.is_empty() {
         output.finish()?;
     }
+    let is_incomplete = tell(&session.printer, unreadable);
     if args.ignore_not_found || lacking.is_empty() {
-        return Ok(ExitStatus::Done);
+        return Ok(if is_incomplete { ExitStatus::Incomplete } else { ExitStatus::Done });
     }
     Err(not_there(&lacking, &described).into())
 }

@@ -25,6 +25,7 @@ use crate::{
 use super::{
     failure::{Failure, UsageError},
     session::{Session, blocking},
+    unreadable::tell,
 };
 
 /// What a restore point says of the object, compared with the one before that speaks of it.
@@ -37,6 +38,14 @@ enum Change {
     Deleted,
     Absent,
     NotCovered,
+    Unreadable,
+}
+
+/// What a restore point has of the object.
+enum Saved {
+    Object(Value),
+    Nothing,
+    Unreadable,
 }
 
 impl Change {
@@ -48,6 +57,7 @@ impl Change {
             Self::Deleted => "deleted",
             Self::Absent => "absent",
             Self::NotCovered => "not covered",
+            Self::Unreadable => "unreadable",
         }
     }
 }
@@ -82,7 +92,7 @@ pub(crate) async fn run(args: HistoryArgs, session: &Session) -> anyhow::Result<
             .map_or_else(|_| "default".to_owned(), |it| it.default_namespace().to_owned()),
     };
     let place = namespace.clone();
-    let (key, mut entries) = blocking(move || read(&repository, &named, &namespace)).await?;
+    let (key, mut entries, unreadable) = blocking(move || read(&repository, &named, &namespace)).await?;
     entries.reverse();
     if !entries.iter().any(|entry| !matches!(entry.change, Change::Absent | Change::NotCovered)) {
         return Err(Failure::new(
@@ -92,10 +102,13 @@ pub(crate) async fn run(args: HistoryArgs, session: &Session) -> anyhow::Result<
         .into());
     }
     if !args.all {
-        entries.retain(|entry| matches!(entry.change, Change::Created | Change::Changed | Change::Deleted));
+        entries.retain(|entry| {
+            matches!(entry.change, Change::Created | Change::Changed | Change::Deleted | Change::Unreadable)
+        });
     }
     print(&args, &key, &entries, session)?;
-    Ok(ExitStatus::Done)
+    let is_incomplete = tell(&session.printer, unreadable);
+    Ok(if is_incomplete { ExitStatus::Incomplete } else { ExitStatus::Done })
 }
 
 fn print(args: &HistoryArgs, key: &ObjectKey, entries: &[Entry], session: &Session) -> anyhow::Result<()> {
@@ -133,32 +146,54 @@ fn print(args: &HistoryArgs, key: &ObjectKey, entries: &[Entry], session: &Sessi
     Ok(())
 }
 
-/// The object in every restore point, oldest first.
+/// The object in every restore point, oldest first, and what of them cannot be read.
 fn read(
     repository: &Repository,
     named: &NamedObject,
     namespace: &str,
-) -> anyhow::Result<(ObjectKey, Vec<Entry>)> {
+) -> anyhow::Result<(ObjectKey, Vec<Entry>, Vec<String>)> {
     let mut points = repository.restore_points()?;
     points.reverse();
-    let manifests =
-        points.iter().map(|point| repository.manifest(&point.id)).collect::<Result<Vec<_>, _>>()?;
+    let (mut manifests, mut unreadable) = (Vec::with_capacity(points.len()), Vec::new());
+    for point in &points {
+        manifests.push(match repository.manifest(&point.id) {
+            Ok(manifest) => Some(manifest),
+            Err(error) if error.is_damage() => {
+                unreadable.push(format!("{}: {}", described(point), error.reason()));
+                None
+            }
+            Err(error) => return Err(error.into()),
+        });
+    }
     let kinds = known_kinds(&manifests);
     let resource = resolve_one_kind(&named.kind, &kinds)?;
     let is_namespaced = kinds.iter().any(|kind| kind.resource == resource && kind.scope == Scope::Namespaced);
     let key = ObjectKey::new(resource, is_namespaced.then_some(namespace), &named.name);
     let mut states = Vec::with_capacity(points.len());
-    for point in &points {
-        states.push(repository.object(&point.id, &key)?.map(|object| object.body));
+    for (point, manifest) in points.iter().zip(&manifests) {
+        states.push(match repository.object(&point.id, &key) {
+            _ if manifest.is_none() => Saved::Unreadable,
+            Ok(Some(object)) => Saved::Object(object.body),
+            Ok(None) => Saved::Nothing,
+            Err(error) if error.is_damage() => {
+                unreadable.push(format!("{key} in {}: {}", described(point), error.reason()));
+                Saved::Unreadable
+            }
+            Err(error) => return Err(error.into()),
+        });
     }
     let changes = changes(&manifests, &kinds, &key, &states);
     let entries = points.into_iter().zip(changes).map(|(point, change)| Entry { point, change });
-    Ok((key, entries.collect()))
+    Ok((key, entries.collect(), unreadable))
 }
 
-fn known_kinds(manifests: &[Manifest]) -> Vec<ResourceType> {
+fn described(point: &RestorePoint) -> String {
+    format!("restore point {} ({})", point.id, point.summary.name)
+}
+
+fn known_kinds(manifests: &[Option<Manifest>]) -> Vec<ResourceType> {
     let mut kinds: Vec<ResourceType> = Vec::new();
-    for entry in manifests.iter().rev().flat_map(|manifest| &manifest.kinds) {
+    for entry in manifests.iter().rev().flatten().flat_map(|manifest| &manifest.kinds) {
         if kinds.iter().all(|known| known.resource != entry.kind.resource) {
             kinds.push(entry.kind.clone());
         }
@@ -167,18 +202,20 @@ fn known_kinds(manifests: &[Manifest]) -> Vec<ResourceType> {
 }
 
 fn changes(
-    manifests: &[Manifest],
+    manifests: &[Option<Manifest>],
     kinds: &[ResourceType],
     key: &ObjectKey,
-    states: &[Option<Value>],
+    states: &[Saved],
 ) -> Vec<Change> {
     // Before its first appearance the object's later labels are the best there is to judge by.
-    let any_body = states.iter().flatten().next().cloned().unwrap_or_default();
+    let body = |state: &Saved| if let Saved::Object(body) = state { Some(body.clone()) } else { None };
+    let any_body = states.iter().find_map(body).unwrap_or_default();
     let mut last: Option<(Value, Value)> = None;
     let mut changes = Vec::with_capacity(states.len());
     for (manifest, state) in manifests.iter().zip(states) {
         let change = match (state, &last) {
-            (Some(body), before) => {
+            (Saved::Unreadable, _) => Change::Unreadable,
+            (Saved::Object(body), before) => {
                 let content = normalise(body, Status::Ignore);
                 let change = match before {
                     None => Change::Created,
@@ -188,9 +225,10 @@ fn changes(
                 last = Some((body.clone(), content));
                 change
             }
-            (None, before) => {
+            (Saved::Nothing, before) => {
                 let body = before.as_ref().map_or(&any_body, |(body, _)| body);
-                match (covers(manifest, kinds, key, body), before) {
+                let is_covered = manifest.as_ref().is_some_and(|manifest| covers(manifest, kinds, key, body));
+                match (is_covered, before) {
                     (false, _) => Change::NotCovered,
                     (true, Some(_)) => {
                         last = None;

@@ -14,8 +14,9 @@ use crate::{
     exit::ExitStatus,
     model::{
         object::{SavedObject, kubectl_name},
-        resource::ResourceType,
+        resource::{ResourceType, Scope},
         restore_point::Manifest,
+        unreadable::Unreadable,
     },
     plan::{point_reference::Incomplete, select::LabelSelector},
     report::{
@@ -30,6 +31,7 @@ use crate::{
 use super::{
     point, saved_kinds,
     session::{Session, blocking},
+    unreadable::tell_ranges,
 };
 
 /// Objects outside namespaces stand under this name in the tree.
@@ -47,11 +49,15 @@ pub(crate) async fn run(args: LsArgs, session: &Session) -> anyhow::Result<ExitS
     let mut listing = Listing::new(&args, filter.namespaces.clone(), session.printer.clone());
     let listing = blocking(move || {
         let mut failed = None;
-        let wants_namespace = filter.namespaces.is_some();
-        opened.repository.each_object(&opened.point.id, &filter, &mut |object: SavedObject| {
-            // `-n` asks for what is in the namespace, so objects outside of any are not meant.
-            let is_meant = !wants_namespace || object.key.namespace.is_some();
-            if !is_meant || selector.as_ref().is_some_and(|selector| !selector.matches(&object.body)) {
+        opened.repository.each_object(&opened.point.id, &filter, &mut |object| {
+            let object = match object {
+                Ok(object) => object,
+                Err(lost) => {
+                    Unreadable::add(&mut listing.unreadable, lost);
+                    return ControlFlow::Continue(());
+                }
+            };
+            if selector.as_ref().is_some_and(|selector| !selector.matches(&object.body)) {
                 return ControlFlow::Continue(());
             }
             match listing.push(&object, &opened.manifest) {
@@ -65,8 +71,9 @@ pub(crate) async fn run(args: LsArgs, session: &Session) -> anyhow::Result<ExitS
         failed.map_or(Ok(listing), Err)
     })
     .await?;
-    listing.finish()?;
-    Ok(ExitStatus::Done)
+    let unreadable = listing.finish()?;
+    let is_incomplete = tell_ranges(&session.printer, &unreadable);
+    Ok(if is_incomplete { ExitStatus::Incomplete } else { ExitStatus::Done })
 }
 
 fn filter(args: &LsArgs, manifest: &Manifest) -> anyhow::Result<ReadFilter> {
@@ -80,6 +87,8 @@ fn filter(args: &LsArgs, manifest: &Manifest) -> anyhow::Result<ReadFilter> {
     }
     if !args.namespaces.namespaces.is_empty() {
         filter.namespaces = Some(args.namespaces.namespaces.iter().cloned().collect());
+        // `-n` asks for what is in the namespace, so objects outside of any are not meant.
+        filter.scope = Some(Scope::Namespaced);
     }
     Ok(filter)
 }
@@ -90,6 +99,7 @@ struct Listing {
     form: Form,
     count: u64,
     namespaces: Option<BTreeSet<String>>,
+    unreadable: Vec<Unreadable>,
 }
 
 enum Form {
@@ -113,7 +123,7 @@ impl Listing {
                 Form::Table { table: GrowingTable::new(&columns, !args.output.no_headers), with_size }
             }
         };
-        Self { printer, form, count: 0, namespaces }
+        Self { printer, form, count: 0, namespaces, unreadable: Vec::new() }
     }
 
     fn push(&mut self, object: &SavedObject, manifest: &Manifest) -> anyhow::Result<()> {
@@ -149,15 +159,17 @@ impl Listing {
         Ok(())
     }
 
-    fn finish(self) -> anyhow::Result<()> {
+    /// Prints what is left to print; returns what could not be listed.
+    fn finish(self) -> anyhow::Result<Vec<Unreadable>> {
         match self.form {
-            Form::Stream(stream) => return Ok(self.printer.exact(&stream.finish())?),
+            Form::Stream(stream) => self.printer.exact(&stream.finish())?,
+            _ if self.count == 0 && !self.unreadable.is_empty() => {}
             _ if self.count == 0 => self.printer.note(&nothing_found(self.namespaces.as_ref())),
             Form::Table { mut table, .. } => self.printer.data(&table.finish())?,
             Form::Tree(namespaces) => self.printer.data(&tree(&namespaces))?,
             Form::Names => {}
         }
-        Ok(())
+        Ok(self.unreadable)
     }
 }
 

@@ -34,7 +34,7 @@ use super::{
     interrupt::Interrupt,
     session::{Session, blocking},
 };
-use collect::Collector;
+use collect::{Collected, Collector};
 use execute::{Execution, writes};
 use owners::Owners;
 use request::Request;
@@ -58,7 +58,7 @@ pub(crate) async fn run(args: RestoreArgs, session: &Session) -> anyhow::Result<
     let request = Request::complete(&args, session).await?;
     let cluster = session.cluster().await?;
     let discovery = cluster.discover().await?;
-    let candidates = collect(&request).await?;
+    let Collected { candidates, unreadable } = collect(&request).await?;
     let mut kinds =
         Kinds::new(request.manifest.kinds.iter().map(|entry| entry.kind.clone()), &discovery.kinds);
     define(&mut kinds, &candidates);
@@ -70,7 +70,7 @@ pub(crate) async fn run(args: RestoreArgs, session: &Session) -> anyhow::Result<
         rules: Arc::clone(&request.rules),
     };
     let facts = look::look(looker, &candidates, &kinds).await?;
-    let mut plan = RestorePlan::new(candidates, &facts, &kinds);
+    let mut plan = RestorePlan::new(candidates, &facts, &kinds).without(unreadable);
     drop(facts);
     dependants::find(&cluster, &mut plan, &discovery.kinds).await?;
     let passed_over = if request.policy_is_default { named_and_skipped(&plan, &BTreeMap::new()) } else { 0 };
@@ -108,14 +108,14 @@ fn status(incomplete: bool) -> ExitStatus {
 }
 
 /// The first pass, and what can be wrong with the words of the selection.
-async fn collect(request: &Request) -> anyhow::Result<Vec<Candidate>> {
+async fn collect(request: &Request) -> anyhow::Result<Collected> {
     let collector = Collector::new(request.wanted.clone(), request.map.clone());
     let (repository, id) = (request.repository.clone(), request.point.id.clone());
-    let candidates = blocking(move || collector.collect(&repository, &id))
+    let collected = blocking(move || collector.collect(&repository, &id))
         .await
         .with_context(|| format!("could not read restore point {}", request.point.id))?;
-    request.check_names(&candidates)?;
-    let collisions = collisions(&candidates);
+    request.check_names(&collected)?;
+    let collisions = collisions(&collected.candidates);
     if !collisions.is_empty() {
         let listed: Vec<_> = collisions.iter().take(SHOWN_COLLISIONS).map(ToString::to_string).collect();
         return Err(Failure::new(
@@ -124,7 +124,7 @@ async fn collect(request: &Request) -> anyhow::Result<Vec<Candidate>> {
         )
         .into());
     }
-    Ok(candidates)
+    Ok(collected)
 }
 
 /// Notes which custom kinds come with their definitions.

@@ -35,7 +35,7 @@ pub struct Finding {
     /// The restore points that suffer from it, as far as known.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub restore_points: Vec<RestorePointId>,
-    /// What of them cannot be read: `shop/deployments.apps/web …` names a shard by its first object.
+    /// What of them cannot be read: `shop/deployments.apps from api to before web` names a range of objects.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub affected: Vec<String>,
 }

@@ -17,7 +17,7 @@ use std::{
     sync::Arc,
 };
 
-use crate::model::{object::ObjectKey, resource::GroupResource, restoration::Action};
+use crate::model::{object::ObjectKey, resource::GroupResource, restoration::Action, unreadable::Unreadable};
 
 use super::{
     conflict::{Decision, Live, Resolution, decide},
@@ -119,6 +119,8 @@ pub struct RestorePlan {
     pub sanitize: SanitizeContext,
     /// Namespaces that the restore makes, by their name in the cluster.
     pub made_namespaces: BTreeSet<String>,
+    /// What was asked for and cannot be read, each with what its first object would become.
+    pub unreadable: Vec<(ObjectKey, Unreadable)>,
 }
 
 /// Two saved objects that would become one.
@@ -162,7 +164,13 @@ impl RestorePlan {
         }
         let sanitize = SanitizeContext { kept_volumes: kept_volumes(&objects, facts) };
         let made_namespaces = made_namespaces(&objects);
-        Self { objects, sanitize, made_namespaces }
+        Self { objects, sanitize, made_namespaces, unreadable: Vec::new() }
+    }
+
+    /// The same, and of what was asked for `unreadable` refused.
+    #[must_use]
+    pub fn without(self, unreadable: Vec<(ObjectKey, Unreadable)>) -> Self {
+        Self { unreadable, ..self }
     }
 
     /// How many objects each action has.
@@ -170,6 +178,9 @@ impl RestorePlan {
         let mut counts = BTreeMap::new();
         for object in &self.objects {
             *counts.entry(object.decision.action).or_default() += 1;
+        }
+        if !self.unreadable.is_empty() {
+            *counts.entry(Action::Refuse).or_default() += self.unreadable.len();
         }
         counts
     }

@@ -71,7 +71,9 @@ mod tests {
                     severity: Severity::Damage,
                     message: "its checksum does not match".to_owned(),
                     restore_points: vec![RestorePointId("3f2a9c01".repeat(8))],
-                    affected: (0..7).map(|number| format!("shop/configmaps/map-{number} …")).collect(),
+                    affected: (0..7)
+                        .map(|number| format!("shop/configmaps from map-{number} to before map-{number}9"))
+                        .collect(),
                 },
                 Finding {
                     severity: Severity::Note,
@@ -84,11 +86,11 @@ mod tests {
         insta::assert_snapshot!(text(&report, false), @r"
         damage: its checksum does not match
           in restore point 3f2a9c01
-          shop/configmaps/map-0 …
-          shop/configmaps/map-1 …
-          shop/configmaps/map-2 …
-          shop/configmaps/map-3 …
-          shop/configmaps/map-4 …
+          shop/configmaps from map-0 to before map-09
+          shop/configmaps from map-1 to before map-19
+          shop/configmaps from map-2 to before map-29
+          shop/configmaps from map-3 to before map-39
+          shop/configmaps from map-4 to before map-49
           and 2 more; see them with -o wide
         note: pack 1f2e is not referenced␛[2J
         read 2 restore points with 480 objects: 1 damage found

@@ -14,19 +14,15 @@ use std::{
     thread,
 };
 
-use rustic_core::{
-    FileType, Id, OpenStatus,
-    repofile::{IndexFile, IndexId},
-};
+use rustic_core::{FileType, Id};
 use sha2::{Digest, Sha256};
 
 use crate::model::check::Finding;
 
 use super::{
     super::{
-        RusticRepository, backend,
+        backend,
         error::ArchiveError,
-        index_error,
         store::{Store, StoreError},
     },
     damage,
@@ -36,12 +32,8 @@ const ATTEMPT: &str = "check the repository";
 /// Bytes read at a time; a pack has some tens of MiB.
 const PIECE: u64 = 4 << 20;
 
-/// One finding for each pack whose content has changed. Missing packs are not among them: rustic names those.
-pub(super) fn findings(
-    repository: &RusticRepository<OpenStatus>,
-    store: &dyn Store,
-) -> Result<Vec<Finding>, ArchiveError> {
-    let packs = listed(repository)?;
+/// One finding for each of `packs` whose content has changed. One that is gone by now is not among them.
+pub(super) fn findings(packs: &[Id], store: &dyn Store) -> Result<Vec<Finding>, ArchiveError> {
     let next = AtomicUsize::new(0);
     let changed = Mutex::new(BTreeSet::new());
     let read_some = || {
@@ -61,17 +53,6 @@ pub(super) fn findings(
     })?;
     let changed = changed.into_inner().unwrap_or_else(PoisonError::into_inner);
     Ok(changed.into_iter().map(damage).collect())
-}
-
-/// The packs that an index lists, each once.
-fn listed(repository: &RusticRepository<OpenStatus>) -> Result<Vec<Id>, ArchiveError> {
-    let ids: Vec<IndexId> = repository.list().map_err(|error| index_error(&error))?.collect();
-    let mut packs = BTreeSet::new();
-    for id in ids {
-        let index = repository.get_file::<IndexFile>(&id).map_err(|error| index_error(&error))?;
-        packs.extend(index.packs.iter().map(|pack| *pack.id));
-    }
-    Ok(packs.into_iter().collect())
 }
 
 /// What is wrong with a pack, in a sentence.

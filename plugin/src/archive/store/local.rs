@@ -127,9 +127,7 @@ impl Store for LocalStore {
         let size = file.metadata().map_err(self.failed("read", name))?.len();
         // Checked before memory is reserved: the length comes from an index that may be damaged.
         if offset.saturating_add(length as u64) > size {
-            let short =
-                io::Error::new(io::ErrorKind::UnexpectedEof, "the file is shorter than its index says");
-            return Err(self.failed("read", name)(short));
+            return Err(StoreError::TooShort { path: self.shown(name) });
         }
         file.seek(SeekFrom::Start(offset)).map_err(self.failed("read", name))?;
         let mut content = vec![0; length];

@@ -2,6 +2,8 @@
 
 use std::io::{Seek, SeekFrom, Write};
 
+use std::collections::BTreeSet;
+
 use super::*;
 use crate::model::check::Severity;
 
@@ -27,8 +29,9 @@ fn assert_found(repository: &Repository, depth: CheckDepth, id: &RestorePointId)
         report.findings
     );
     for finding in &report.findings {
-        assert!(!finding.message.contains("rustic"), "{}", finding.message);
-        assert!(!finding.message.contains('\n'), "{}", finding.message);
+        for foreign in ["rustic", "aead", "Error", "rror ", "{", "\n"] {
+            assert!(!finding.message.contains(foreign), "{}", finding.message);
+        }
     }
     report
 }
@@ -42,7 +45,7 @@ fn a_flipped_byte_in_a_pack_is_named_by_the_objects_it_hits() {
     let report = assert_found(&repository, CheckDepth::Data, &point.id);
     let affected: Vec<&String> = report.findings.iter().flat_map(|finding| &finding.affected).collect();
     assert_eq!(affected.len(), 1, "{affected:?}");
-    assert!(affected[0].starts_with("shop/configmaps/map-"), "{affected:?}");
+    assert!(affected[0].starts_with("shop/configmaps from map-"), "{affected:?}");
     // Everything else is still read.
     let readable = (0..500)
         .filter(|number| {
@@ -55,6 +58,60 @@ fn a_flipped_byte_in_a_pack_is_named_by_the_objects_it_hits() {
         })
         .count();
     assert!((400..500).contains(&readable), "{readable}");
+    let (objects, unreadable) = read_readable(&repository, &point.id, &ReadFilter::default());
+    assert_eq!(objects.len(), readable);
+    assert_eq!(unreadable.len(), 1);
+    assert_eq!([&unreadable[0].to_string()], affected.as_slice());
+    for sample in config_maps("shop", 500) {
+        let was_read = objects.iter().any(|(key, _)| *key == sample.key);
+        assert_eq!(was_read, !unreadable[0].may_hold(&sample.key), "{}", sample.key);
+    }
+}
+
+/// The folder of one namespace, of one kind, and of each scope in turn.
+#[test]
+fn a_damaged_folder_loses_what_is_in_it_and_nothing_else() {
+    let fixture = Fixture::new();
+    let samples = [
+        config_maps("shop", 40),
+        config_maps("web", 40),
+        vec![Sample::new("secrets", Some("shop"), "token"), Sample::new("namespaces", None, "shop")],
+    ]
+    .concat();
+    let point = fixture.save(&samples);
+    let packs = fixture.files("data");
+    // Objects and folders; whichever it is, what is told as lost and what is read make up the whole.
+    let (mut partly, mut ranges) = (0, BTreeSet::new());
+    for pack in &packs {
+        let content = fs::read(pack).unwrap();
+        for offset in (0..content.len()).step_by(60) {
+            flip_byte(pack, offset as u64);
+            let (mut objects, mut unreadable) = (0, Vec::new());
+            let mut visit = |object: Result<SavedObject, Unreadable>| {
+                match object {
+                    Ok(_) => objects += 1,
+                    Err(range) => unreadable.push(range),
+                }
+                ControlFlow::Continue(())
+            };
+            let read = fixture.reopened().each_object(&point.id, &ReadFilter::default(), &mut visit);
+            fs::write(pack, &content).unwrap();
+            match read {
+                Ok(()) => {
+                    assert!(objects > 0 && (objects < samples.len()) != unreadable.is_empty());
+                    partly += usize::from(!unreadable.is_empty());
+                    ranges.extend(unreadable.iter().map(ToString::to_string));
+                }
+                // The root and the two folders below it.
+                Err(error) => assert!(error.is_damage(), "{error:?}"),
+            }
+        }
+    }
+    assert!(partly > 5, "{partly}");
+    for expected in ["shop/configmaps all", "configmaps all", "namespaces all", "shop/secrets from token on"]
+    {
+        assert!(ranges.contains(expected), "{expected}: {ranges:?}");
+    }
 }
 
 /// In its last bytes, which no restore point needs, so that nothing else can notice.
@@ -82,7 +139,8 @@ fn a_missing_pack_is_found_without_reading_data() {
     let point = fixture.save(&config_maps("shop", 500));
     fs::remove_file(largest(fixture.files("data"))).unwrap();
     let report = assert_found(&fixture.reopened(), CheckDepth::Structure, &point.id);
-    assert!(report.findings.iter().any(|finding| finding.affected.len() > 10), "{:#?}", report.findings);
+    let all = ["shop/configmaps from map-00000 on"];
+    assert!(report.findings.iter().any(|finding| finding.affected == all), "{:#?}", report.findings);
 }
 
 #[test]

@@ -79,15 +79,21 @@ fn forged_summary() -> String {
 fn read_forged(files: &[(&str, &str)]) -> Result<usize, ArchiveError> {
     let fixture = Fixture::new();
     let id = forge(&fixture, files, &forged_summary());
-    let mut count = 0;
-    let mut visit = |_| {
-        count += 1;
+    let (mut count, mut unreadable) = (0, None);
+    let mut visit = |object: Result<SavedObject, Unreadable>| {
+        match object {
+            Ok(_) => count += 1,
+            Err(range) => unreadable = Some(range),
+        }
         ControlFlow::Continue(())
     };
     let result = fixture.repository.each_object(&id, &ReadFilter::default(), &mut visit);
     let report = fixture.repository.check(CheckDepth::Data).unwrap();
     assert!(report.is_damaged(), "{:#?}", report.findings);
-    result.map(|()| count)
+    match unreadable {
+        Some(range) => Err(ArchiveError::damage(range.to_string())),
+        None => result.map(|()| count),
+    }
 }
 
 #[test]

@@ -177,7 +177,7 @@ fn saved_names(
     };
     let mut names = Vec::new();
     repository.each_object(&point.id, &filter, &mut |object| {
-        names.push(object.key.name);
+        names.extend(object.map(|object| object.key.name));
         if names.len() < NAMES { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     })?;
     Ok(names)

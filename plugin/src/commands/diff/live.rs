@@ -39,7 +39,7 @@ pub(super) fn live(cluster: Cluster, discovery: &Discovery, before: &OpenPoint, 
             let _ = sink.send(Err(error)).await;
         }
     });
-    Side { reads, missing }
+    Side { reads, missing, unreadable: Vec::new() }
 }
 
 /// The groups of saved kinds that the server could not tell about: their objects need not be gone.

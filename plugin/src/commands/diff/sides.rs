@@ -9,8 +9,9 @@ use crate::{
     commands::{missing, point::OpenPoint, session::blocking},
     model::{
         object::{ObjectKey, SavedObject},
-        resource::GroupResource,
+        resource::{GroupResource, Scope as KindScope},
         restore_point::Missing,
+        unreadable::Unreadable,
     },
     plan::{coverage::is_missing, select::LabelSelector},
 };
@@ -32,13 +33,26 @@ pub(super) struct Scope {
 }
 
 impl Scope {
+    /// Whoever names a namespace and an object outside of any still means the object.
+    fn asks_for_namespaced_alone(&self) -> bool {
+        self.namespaces.is_some() && self.objects.is_empty()
+    }
+
+    /// Whether what is asked for can be among what cannot be read.
+    fn touches(&self, lost: &Unreadable) -> bool {
+        self.objects.is_empty()
+            || self
+                .objects
+                .iter()
+                .any(|(resource, name)| *resource == lost.resource && lost.may_hold_name(name))
+    }
+
     pub(super) fn admits(&self, object: &SavedObject) -> bool {
         let key = &object.key;
         let in_place = match (&self.namespaces, &key.namespace) {
             (None, _) => true,
             (Some(names), Some(namespace)) => names.contains(namespace),
-            // Whoever names a namespace and an object outside of any still means the object.
-            (Some(_), None) => !self.objects.is_empty(),
+            (Some(_), None) => !self.asks_for_namespaced_alone(),
         };
         let is_named = self.objects.is_empty()
             || self.objects.iter().any(|(resource, name)| *resource == key.resource && *name == key.name);
@@ -50,14 +64,17 @@ impl Scope {
 pub(super) enum Read {
     /// The next object.
     Object(SavedObject),
-    /// Something in this place of the order that could not be read.
+    /// Something in this place of the order that the server did not give.
     Missing(Missing),
+    /// Something in this place of the order that is damaged.
+    Unreadable(Unreadable),
 }
 
 /// One side.
 pub(super) struct Side {
     pub(super) reads: mpsc::Receiver<anyhow::Result<Read>>,
     pub(super) missing: Vec<Missing>,
+    pub(super) unreadable: Vec<Unreadable>,
 }
 
 impl Side {
@@ -67,6 +84,7 @@ impl Side {
             match self.reads.recv().await.transpose()? {
                 Some(Read::Object(object)) => return Ok(Some(object)),
                 Some(Read::Missing(entry)) => missing::add(&mut self.missing, entry),
+                Some(Read::Unreadable(entry)) => Unreadable::add(&mut self.unreadable, entry),
                 None => return Ok(None),
             }
         }
@@ -74,7 +92,7 @@ impl Side {
 
     /// Whether the object would have been seen by now if it were there.
     pub(super) fn can_tell(&self, key: &ObjectKey) -> bool {
-        !is_missing(&self.missing, key)
+        !is_missing(&self.missing, key) && !self.unreadable.iter().any(|entry| entry.may_hold(key))
     }
 
     /// A restore point.
@@ -86,13 +104,17 @@ impl Side {
                 let filter = ReadFilter {
                     resources: Some(scope.resources.clone()),
                     namespaces: scope.namespaces.clone(),
-                    ..ReadFilter::default()
+                    scope: scope.asks_for_namespaced_alone().then_some(KindScope::Namespaced),
+                    names: None,
                 };
                 opened.repository.each_object(&opened.point.id, &filter, &mut |object| {
-                    if !scope.admits(&object) || sink.blocking_send(Ok(Read::Object(object))).is_ok() {
-                        ControlFlow::Continue(())
-                    } else {
-                        ControlFlow::Break(())
+                    let read = match object {
+                        Ok(object) => scope.admits(&object).then_some(Read::Object(object)),
+                        Err(lost) => scope.touches(&lost).then_some(Read::Unreadable(lost)),
+                    };
+                    match read.map(|read| sink.blocking_send(Ok(read)).is_ok()) {
+                        None | Some(true) => ControlFlow::Continue(()),
+                        Some(false) => ControlFlow::Break(()),
                     }
                 })?;
                 Ok(())
@@ -102,6 +124,6 @@ impl Side {
                 let _ = failed.send(Err(error)).await;
             }
         });
-        Self { reads, missing: Vec::new() }
+        Self { reads, missing: Vec::new(), unreadable: Vec::new() }
     }
 }

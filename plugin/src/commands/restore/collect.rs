@@ -15,6 +15,7 @@ use crate::{
         object::{ObjectKey, SavedObject},
         resource::{GroupResource, Scope},
         restore_point::RestorePointId,
+        unreadable::Unreadable,
     },
     plan::{
         map_namespace::NamespaceMap,
@@ -40,6 +41,13 @@ pub(super) struct Collector {
     failure: Option<anyhow::Error>,
 }
 
+/// What the first pass came to.
+pub(super) struct Collected {
+    pub(super) candidates: Vec<Candidate>,
+    /// What of the selection cannot be read, each with what its first object would become.
+    pub(super) unreadable: Vec<(ObjectKey, Unreadable)>,
+}
+
 impl Collector {
     pub(super) fn new(wanted: Wanted, map: NamespaceMap) -> Self {
         Self {
@@ -52,19 +60,31 @@ impl Collector {
         }
     }
 
-    /// Reads. Blocks.
+    /// Reads: what is asked for, and what cannot be read of it. Blocks.
     pub(super) fn collect(
         mut self,
         repository: &Repository,
         id: &RestorePointId,
-    ) -> anyhow::Result<Vec<Candidate>> {
+    ) -> anyhow::Result<Collected> {
+        let mut lost = Vec::new();
         for scope in [Scope::Namespaced, Scope::Cluster] {
             let filter = self.filter(scope);
-            repository.each_object(id, &filter, &mut |object| match self.visit(object) {
-                Ok(()) => ControlFlow::Continue(()),
-                Err(error) => {
-                    self.failure = Some(error);
-                    ControlFlow::Break(())
+            repository.each_object(id, &filter, &mut |object| {
+                let object = match object {
+                    Ok(object) => object,
+                    Err(range) => {
+                        if self.touches(&range, scope) {
+                            Unreadable::add(&mut lost, range);
+                        }
+                        return ControlFlow::Continue(());
+                    }
+                };
+                match self.visit(object) {
+                    Ok(()) => ControlFlow::Continue(()),
+                    Err(error) => {
+                        self.failure = Some(error);
+                        ControlFlow::Break(())
+                    }
                 }
             })?;
             if let Some(error) = self.failure.take() {
@@ -73,7 +93,21 @@ impl Collector {
         }
         self.invent_namespaces();
         self.candidates.sort_unstable_by(|a, b| a.key.cmp(&b.key));
-        Ok(self.candidates)
+        let unreadable = lost.into_iter().map(|range| {
+            let name = range.first.as_deref().unwrap_or_default();
+            let key = ObjectKey::new(range.resource.clone(), range.namespace.as_deref(), name);
+            (self.map.target_key(&key), range)
+        });
+        Ok(Collected { unreadable: unreadable.collect(), candidates: self.candidates })
+    }
+
+    /// Whether something that is asked for can be among what cannot be read.
+    fn touches(&self, range: &Unreadable, scope: Scope) -> bool {
+        let referenced = || {
+            self.references.wanted(&range.resource).any(|name| range.may_hold_name(name))
+                || (range.resource.plural == "clusterrolebindings" && self.references.has_service_accounts())
+        };
+        self.wanted.touches(range, scope, &self.needed, referenced)
     }
 
     /// What can be ruled out by folders. A kind named with an object rules out the others, but for cluster-scoped
@@ -156,7 +190,7 @@ pub(super) fn invented_namespace(name: &str) -> serde_json::Value {
 /// `TYPE/NAME` words that matched nothing, and those that matched in several namespaces, with these.
 pub(super) fn unclear_names(
     wanted: &BTreeSet<(GroupResource, String)>,
-    candidates: &[Candidate],
+    Collected { candidates, unreadable }: &Collected,
 ) -> (Vec<String>, BTreeMap<String, Vec<String>>) {
     let mut missing = Vec::new();
     let mut several = BTreeMap::new();
@@ -167,6 +201,9 @@ pub(super) fn unclear_names(
             .map(|it| it.key.namespace.clone().unwrap_or_default())
             .collect();
         match namespaces.len() {
+            0 if unreadable
+                .iter()
+                .any(|(_, range)| range.resource == *resource && range.may_hold_name(name)) => {}
             0 => missing.push(format!("{resource}/{name}")),
             1 => {}
             _ => {

@@ -131,7 +131,9 @@ impl Execution {
                 names: None,
             };
             repository.each_object(&point, &filter, &mut |object| {
-                if let Some(index) = writer.plan.find(&object.key)
+                // What cannot be read is not in the plan.
+                if let Ok(object) = object
+                    && let Some(index) = writer.plan.find(&object.key)
                     && indices.contains(&index)
                     && sender.blocking_send((index, object.body)).is_err()
                 {

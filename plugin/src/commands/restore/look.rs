@@ -249,11 +249,19 @@ impl Looker {
                 rules.compare(&target, &saved, live)
             };
             repository.each_object(&point, &filter, &mut |object| {
-                if let Some((index, live)) = waiting.remove(&object.key.name) {
+                if let Ok(object) = object
+                    && let Some((index, live)) = waiting.remove(&object.key.name)
+                {
                     compared.push((index, compare(object.body, &live)));
                 }
                 ControlFlow::Continue(())
             })?;
+            if resource != GroupResource::new("namespaces", "")
+                && let Some(name) = waiting.keys().next()
+            {
+                // The first pass has read it.
+                anyhow::bail!("`{resource}/{name}` can no longer be read from the restore point");
+            }
             // Namespaces that the restore point does not hold.
             for (name, (index, live)) in waiting {
                 compared.push((index, compare(invented_namespace(&name), &live)));

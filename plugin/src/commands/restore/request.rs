@@ -19,12 +19,12 @@ use crate::{
         conflict::{ConflictPolicy, DecidedBy, Resolution, rules::Rules},
         map_namespace::NamespaceMap,
         point_reference::Incomplete,
-        restore::{Candidate, wanted::Wanted},
+        restore::wanted::Wanted,
         select::{KindFilter, LabelSelector, parse_named_objects},
     },
 };
 
-use super::collect::unclear_names;
+use super::collect::{Collected, unclear_names};
 
 /// A complete request.
 pub(super) struct Request {
@@ -69,8 +69,8 @@ impl Request {
     }
 
     /// Every `TYPE/NAME` means exactly one object.
-    pub(super) fn check_names(&self, candidates: &[Candidate]) -> anyhow::Result<()> {
-        let (missing, several) = unclear_names(&self.wanted.named, candidates);
+    pub(super) fn check_names(&self, collected: &Collected) -> anyhow::Result<()> {
+        let (missing, several) = unclear_names(&self.wanted.named, collected);
         if let Some((name, namespaces)) = several.into_iter().next() {
             return Err(Failure::new(
                 format!("`{name}` is in several namespaces: {}", namespaces.join(", ")),
@@ -85,7 +85,7 @@ impl Request {
             )
             .into());
         }
-        if candidates.is_empty() {
+        if collected.candidates.is_empty() && collected.unreadable.is_empty() {
             return Err(Failure::new(
                 format!("nothing in restore point {} matches the selection", self.point.id),
                 format!("`kubectl backup ls {}` lists what it holds", self.point.id),

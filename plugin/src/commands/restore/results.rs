@@ -7,6 +7,7 @@ use crate::{
     exit::ExitStatus,
     model::{
         object::kubectl_name,
+        resource::ResourceType,
         restoration::{Action, Outcome, RestoredObject},
         restore_point::RestorePointId,
     },
@@ -29,6 +30,7 @@ pub(super) fn planned(plan: &RestorePlan, kinds: &Kinds) -> Vec<RestoredObject<A
         .iter()
         .filter(|object| is_shown(object))
         .map(|object| shown_object(object, kinds, object.decision.action, object.decision.reason.clone()))
+        .chain(unreadable(plan, kinds, Action::Refuse))
         .collect()
 }
 
@@ -57,7 +59,33 @@ pub(super) fn outcomes(
         }
         shown
     };
-    writer.plan.objects.iter().enumerate().filter(|(_, object)| is_shown(object)).map(of).collect()
+    let objects = writer.plan.objects.iter().enumerate().filter(|(_, object)| is_shown(object)).map(of);
+    objects.chain(unreadable(&writer.plan, &writer.kinds, Outcome::Refused)).collect()
+}
+
+/// What was asked for and cannot be read, a line for each range of objects.
+fn unreadable<S: Copy>(
+    plan: &RestorePlan,
+    kinds: &Kinds,
+    state: S,
+) -> impl Iterator<Item = RestoredObject<S>> {
+    plan.unreadable.iter().map(move |(target, range)| {
+        let resource = &range.resource;
+        let word = kinds.saved(resource).map_or_else(|| resource.to_string(), ResourceType::kind_word);
+        RestoredObject {
+            object: format!("{word} {}", range.range()),
+            from_namespace: range.namespace.clone().filter(|_| range.namespace != target.namespace),
+            target: target.clone(),
+            state,
+            reason: Some(format!(
+                "cannot be read: {}; see `kubectl backup check`, or try an older restore point",
+                range.reason
+            )),
+            differences: Vec::new(),
+            fields: Vec::new(),
+            notes: Vec::new(),
+        }
+    })
 }
 
 /// How many objects that the user named by `TYPE/NAME` were or would be skipped.

@@ -7,7 +7,12 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::model::{object::ObjectKey, resource::GroupResource, selection::ClusterScoped};
+use crate::model::{
+    object::ObjectKey,
+    resource::{GroupResource, Scope},
+    selection::ClusterScoped,
+    unreadable::Unreadable,
+};
 use crate::plan::select::{KindFilter, LabelSelector};
 
 use super::Origin;
@@ -66,6 +71,39 @@ impl Wanted {
             }
             ClusterScoped::All if self.named.is_empty() => self.by_content(key, body),
             ClusterScoped::All => self.kinds.admits(&key.resource).then_some(Origin::Selected),
+        }
+    }
+
+    /// Whether something that is asked for can be among objects that cannot be read. They lie in the namespaces asked
+    /// for; of their labels nothing is known.
+    ///
+    /// `needed` are the namespaces of the selected objects, `referenced` tells whether these refer to one of them.
+    pub fn touches(
+        &self,
+        range: &Unreadable,
+        scope: Scope,
+        needed: &BTreeSet<String>,
+        referenced: impl Fn() -> bool,
+    ) -> bool {
+        let named = self
+            .named
+            .iter()
+            .any(|(resource, name)| *resource == range.resource && range.may_hold_name(name));
+        let admitted = self.kinds.admits(&range.resource);
+        if named || (scope == Scope::Namespaced && self.named.is_empty()) {
+            return admitted;
+        }
+        if scope == Scope::Namespaced {
+            return false;
+        }
+        let names_of_namespaces = [Some(needed), self.namespaces.as_ref()].into_iter().flatten().flatten();
+        if range.resource == GroupResource::new("namespaces", "") && !self.is_whole() {
+            return names_of_namespaces.into_iter().any(|name| range.may_hold_name(name));
+        }
+        match self.cluster_scoped {
+            ClusterScoped::None => false,
+            ClusterScoped::Referenced if !self.is_whole() => admitted && referenced(),
+            ClusterScoped::Referenced | ClusterScoped::All => admitted,
         }
     }
 
