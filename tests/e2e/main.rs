@@ -4,6 +4,7 @@
 //! for the next (`cargo xtask cluster down` stops it).
 #![expect(clippy::unwrap_used, reason = "a test that cannot set its stage has failed")]
 
+mod conflict;
 mod crash;
 mod create;
 mod inspect;

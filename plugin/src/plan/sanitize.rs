@@ -27,11 +27,11 @@ pub struct SanitizeContext {
     pub kept_volumes: BTreeSet<String>,
 }
 
-/// Gives up the node ports of a Service that `taken` names as the server does: `spec.ports[0].nodePort`.
+/// Gives up the address and node ports of a Service that `taken` names as the server does: `spec.ports[0].nodePort`.
 ///
-/// For a copy beside its original. Returns a note, or none if nothing was given up.
-pub fn give_up_node_ports(body: &mut Value, taken: &[&str]) -> Option<String> {
-    service::give_up_ports(body, taken)
+/// Returns a note, or none if nothing was given up.
+pub fn give_up_allocations(body: &mut Value, taken: &[&str]) -> Option<String> {
+    service::give_up(body, taken)
 }
 
 /// Cleans `body` in place; returns what a user should know about it, one sentence each.

@@ -81,27 +81,34 @@ impl Writer {
         self.cluster.preview_apply(patch.kind, patch.key, draft.wanted()).await
     }
 
-    /// Lets the refused fields give way; false if none of those to be set is concerned.
+    /// Lets the refused fields give way; false if no field that is to be set is to blame.
     async fn leave_refused(
         &self,
         patch: &Patch<'_>,
         draft: &mut Draft,
         problems: &[FieldProblem],
     ) -> Result<bool, WriteError> {
-        let mut some = false;
+        let mut blamed = false;
         for problem in problems {
             let concerned = draft.concerned(problem);
+            blamed |= !concerned.is_empty();
             let refused = match concerned.len() {
-                0 => continue,
                 1 => concerned,
                 _ => self.probe(patch, draft, concerned).await?,
             };
-            some |= !refused.is_empty();
             for path in refused {
                 draft.leave(&path, &problem.message);
             }
         }
-        Ok(some)
+        if blamed {
+            return Ok(true);
+        }
+        // A field may be refused under the name of another: `clusterIP` under that of `clusterIPs`.
+        let refused = self.probe(patch, draft, draft.leaves().to_vec()).await?;
+        for path in &refused {
+            draft.leave(path, problems.first().map_or("", |problem| &problem.message));
+        }
+        Ok(!refused.is_empty())
     }
 
     /// Which of `fields` the server refuses, each tried without the others.
@@ -112,6 +119,14 @@ impl Writer {
         fields: Vec<FieldPath>,
     ) -> Result<Vec<FieldPath>, WriteError> {
         let mut refused = Vec::new();
+        if fields.is_empty() {
+            return Ok(refused);
+        }
+        let others_are_fine = match self.ask(patch, &draft.without(&fields)).await {
+            Ok(_) => true,
+            Err(error) if error.is_invalid() => false,
+            Err(error) => return Err(error),
+        };
         for (number, path) in fields.iter().enumerate() {
             let others: Vec<_> = fields.iter().filter(|other| *other != path).cloned().collect();
             if number >= MOST_PROBES {
@@ -121,8 +136,7 @@ impl Writer {
             match self.ask(patch, &draft.without(&others)).await {
                 Ok(_) => {}
                 Err(error) if error.is_invalid() => {
-                    let about_it = |problem| draft.concerned(problem).contains(path);
-                    if error.fields.iter().any(about_it) {
+                    if others_are_fine || error.fields.iter().any(|it| Draft::is_about(it, path)) {
                         refused.push(path.clone());
                     }
                 }

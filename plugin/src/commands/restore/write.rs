@@ -20,7 +20,7 @@ use crate::{
         conflict::{Resolution, decide, rules::Rules},
         map_namespace::NamespaceMap,
         restore::{Origin, OwnerLink, PlannedObject, RestorePlan, facts::Kinds},
-        sanitize::{give_up_node_ports, owners::relink, sanitize},
+        sanitize::{give_up_allocations, owners::relink, sanitize},
     },
 };
 
@@ -126,7 +126,7 @@ impl Writer {
         let notes = self.prepare(object, &mut body);
         let mut job = Job { index, object, kind, key, body };
         let mut finished = self.insist(&job).await;
-        if let Some(note) = give_up_taken_ports(&mut job, &finished) {
+        if let Some(note) = give_up_taken(&mut job, &finished) {
             finished = self.insist(&job).await;
             finished.notes.push(note);
         }
@@ -316,18 +316,19 @@ impl Writer {
     }
 }
 
-/// A copy of a Service in another namespace leaves the node ports to its original. Returns a note if it must.
-fn give_up_taken_ports(job: &mut Job<'_>, finished: &Finished) -> Option<String> {
-    if job.object.candidate.mapped.is_none() || job.kind.resource.plural != "services" {
+/// What a Service cannot have is left to the cluster to choose: any address outside this cluster's range or in use, and
+/// a node port that the original of a copy holds. Returns a note if something was given up.
+fn give_up_taken(job: &mut Job<'_>, finished: &Finished) -> Option<String> {
+    if job.kind.resource.plural != "services" || finished.outcome != Outcome::Refused {
         return None;
     }
-    let taken: Vec<_> = finished
-        .fields
-        .iter()
-        .filter(|it| it.message.contains("already allocated"))
-        .map(|it| it.field.as_str())
-        .collect();
-    if taken.is_empty() { None } else { give_up_node_ports(&mut job.body, &taken) }
+    let is_copy = job.object.candidate.mapped.is_some();
+    let cannot_be_had = |it: &&FieldProblem| {
+        let taken = it.message.contains("already allocated") || it.message.contains("not in the valid range");
+        taken && (is_copy || it.field.starts_with("spec.clusterIP"))
+    };
+    let taken: Vec<_> = finished.fields.iter().filter(cannot_be_had).map(|it| it.field.as_str()).collect();
+    if taken.is_empty() { None } else { give_up_allocations(&mut job.body, &taken) }
 }
 
 fn pause(attempt: u32) -> Duration {

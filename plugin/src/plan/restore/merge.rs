@@ -69,12 +69,16 @@ impl Draft {
         &self.live
     }
 
+    /// The fields to be set.
+    pub fn leaves(&self) -> &[FieldPath] {
+        &self.leaves
+    }
+
     /// The fields to be set that a refusal of `problem` is about: those at, below or above its path.
     ///
     /// The server's path counts list items where ours name them, so any item matches any.
     pub fn concerned(&self, problem: &FieldProblem) -> Vec<FieldPath> {
-        let cause = segments(&problem.field);
-        self.leaves.iter().filter(|leaf| touches(&cause, leaf)).cloned().collect()
+        self.leaves.iter().filter(|leaf| Self::is_about(problem, leaf)).cloned().collect()
     }
 
     /// Whether a refusal is about the field at `path`.

@@ -7,38 +7,37 @@ use super::fields::{annotations, descend, remove};
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 pub(super) fn service(body: &mut Value) {
-    if body["spec"]["clusterIP"] != "None" {
-        remove(body, &["spec", "clusterIP"]);
-        remove(body, &["spec", "clusterIPs"]);
-    }
-    // Without a uid it was cleaned before, and what told chosen from allocated ports is gone.
+    // Without a uid it was cleaned before, and what told chosen from allocated values is gone.
     if body["metadata"].get("uid").is_some() {
-        drop_allocated_ports(body);
+        drop_allocated(body);
     }
 }
 
-/// A port is the user's if the last applied configuration states it or a field manager owns it: the server
+/// A value is the user's if the last applied configuration states it or a field manager owns it: the server
 /// allocates after it has recorded ownership.
-fn drop_allocated_ports(body: &mut Value) {
-    let chosen = ChosenPorts::of(body);
-    if !chosen.health_check {
+fn drop_allocated(body: &mut Value) {
+    let chosen = Chosen::of(body);
+    if body["spec"]["clusterIP"] != "None" && !chosen.has_field("clusterIP") {
+        remove(body, &["spec", "clusterIP"]);
+        remove(body, &["spec", "clusterIPs"]);
+    }
+    if !chosen.has_field("healthCheckNodePort") {
         remove(body, &["spec", "healthCheckNodePort"]);
     }
     let Some(Value::Array(ports)) = descend(body, &["spec", "ports"]) else { return };
     for port in ports {
-        if !chosen.has(port) {
+        if !chosen.has_port(port) {
             remove(port, &["nodePort"]);
         }
     }
 }
 
-struct ChosenPorts {
+struct Chosen {
     applied: Option<Value>,
     managed: Vec<Value>,
-    health_check: bool,
 }
 
-impl ChosenPorts {
+impl Chosen {
     fn of(body: &Value) -> Self {
         let applied: Option<Value> = annotations(body)
             .and_then(|all| all.get(LAST_APPLIED))
@@ -50,12 +49,15 @@ impl ChosenPorts {
             .flatten()
             .map(|entry| entry["fieldsV1"]["f:spec"].clone())
             .collect();
-        let health_check = applied.as_ref().is_some_and(|it| it["spec"].get("healthCheckNodePort").is_some())
-            || managed.iter().any(|spec| spec.get("f:healthCheckNodePort").is_some());
-        Self { applied, managed, health_check }
+        Self { applied, managed }
     }
 
-    fn has(&self, port: &Value) -> bool {
+    fn has_field(&self, name: &str) -> bool {
+        self.applied.as_ref().is_some_and(|it| it["spec"].get(name).is_some())
+            || self.managed.iter().any(|spec| spec.get(format!("f:{name}")).is_some())
+    }
+
+    fn has_port(&self, port: &Value) -> bool {
         let protocol = port["protocol"].as_str().unwrap_or("TCP");
         let key = format!("k:{{\"port\":{},\"protocol\":\"{protocol}\"}}", port["port"]);
         self.managed.iter().any(|spec| spec["f:ports"][&key].get("f:nodePort").is_some())
@@ -71,22 +73,27 @@ impl ChosenPorts {
     }
 }
 
-/// Gives up the node ports that the server named as taken; returns a note, or none if nothing was given up.
+/// Gives up the address and the node ports that the server named as taken or out of range; returns a note, or none if
+/// nothing was given up.
 ///
-/// For a copy beside its original: both cannot have the port that the user chose for one.
-pub(super) fn give_up_ports(body: &mut Value, taken: &[&str]) -> Option<String> {
+/// Two objects cannot have the one that the user chose, and another cluster may not have it at all.
+pub(super) fn give_up(body: &mut Value, taken: &[&str]) -> Option<String> {
     let mut given_up = Vec::new();
+    if taken.iter().any(|field| field.starts_with("spec.clusterIP")) {
+        given_up.push(format!("address {}", body["spec"]["clusterIP"].as_str().unwrap_or_default()));
+        remove(body, &["spec", "clusterIP"]);
+        remove(body, &["spec", "clusterIPs"]);
+    }
     if taken.contains(&"spec.healthCheckNodePort") {
-        given_up.push(body["spec"]["healthCheckNodePort"].to_string());
+        given_up.push(format!("node port {}", body["spec"]["healthCheckNodePort"]));
         remove(body, &["spec", "healthCheckNodePort"]);
     }
-    let Some(Value::Array(ports)) = descend(body, &["spec", "ports"]) else { return None };
-    for (index, port) in ports.iter_mut().enumerate() {
+    let ports = descend(body, &["spec", "ports"]).and_then(Value::as_array_mut);
+    for (index, port) in ports.into_iter().flatten().enumerate() {
         if taken.contains(&format!("spec.ports[{index}].nodePort").as_str()) {
-            given_up.push(port["nodePort"].to_string());
+            given_up.push(format!("node port {}", port["nodePort"]));
             remove(port, &["nodePort"]);
         }
     }
-    (!given_up.is_empty())
-        .then(|| format!("node port {} is taken; the copy gets another", given_up.join(", ")))
+    (!given_up.is_empty()).then(|| format!("{} cannot be had here; it gets another", given_up.join(", ")))
 }

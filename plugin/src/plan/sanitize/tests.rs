@@ -3,7 +3,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::{
-    SanitizeContext, give_up_node_ports,
+    SanitizeContext, give_up_allocations,
     owners::{owners, relink},
     sanitize,
 };
@@ -49,15 +49,15 @@ fn service_loses_what_the_cluster_allocated(#[case] spec: Value, #[case] wanted:
 
 #[rstest]
 #[case::by_last_applied(json!({"annotations": {"kubectl.kubernetes.io/last-applied-configuration":
-    r#"{"spec":{"healthCheckNodePort":31000,"ports":[{"port":80,"nodePort":30080}]}}"#}}))]
+    r#"{"spec":{"clusterIP":"10.0.0.7","healthCheckNodePort":31000,"ports":[{"port":80,"nodePort":30080}]}}"#}}))]
 #[case::by_managed_fields(json!({"managedFields": [{"manager": "helm", "fieldsV1": {"f:spec": {
-    "f:healthCheckNodePort": {}, "f:ports": {"k:{\"port\":80,\"protocol\":\"TCP\"}": {"f:nodePort": {}}}}}}]}))]
-fn service_keeps_ports_that_the_user_chose(#[case] mut metadata: Value) {
+    "f:clusterIP": {}, "f:healthCheckNodePort": {}, "f:ports": {"k:{\"port\":80,\"protocol\":\"TCP\"}": {"f:nodePort": {}}}}}}]}))]
+fn service_keeps_what_the_user_chose(#[case] mut metadata: Value) {
     metadata["uid"] = json!("1");
-    let spec = json!({"healthCheckNodePort": 31000, "ports": [
+    let spec = json!({"clusterIP": "10.0.0.7", "healthCheckNodePort": 31000, "ports": [
         {"port": 80, "protocol": "TCP", "nodePort": 30080}, {"port": 81, "protocol": "TCP", "nodePort": 30081}]});
     let body = json!({"metadata": metadata, "spec": spec});
-    let wanted = json!({"healthCheckNodePort": 31000, "ports": [
+    let wanted = json!({"clusterIP": "10.0.0.7", "healthCheckNodePort": 31000, "ports": [
         {"port": 80, "protocol": "TCP", "nodePort": 30080}, {"port": 81, "protocol": "TCP"}]});
     assert_eq!(cleaned("services", body)["spec"], wanted);
 }
@@ -66,10 +66,10 @@ fn service_keeps_ports_that_the_user_chose(#[case] mut metadata: Value) {
 fn a_copy_gives_up_only_the_ports_that_are_taken() {
     let mut body =
         json!({"spec": {"ports": [{"port": 80, "nodePort": 30080}, {"port": 81, "nodePort": 30081}]}});
-    let note = give_up_node_ports(&mut body, &["spec.ports[1].nodePort"]).unwrap();
-    assert_eq!(note, "node port 30081 is taken; the copy gets another");
+    let note = give_up_allocations(&mut body, &["spec.ports[1].nodePort"]).unwrap();
+    assert_eq!(note, "node port 30081 cannot be had here; it gets another");
     assert_eq!(body["spec"]["ports"], json!([{"port": 80, "nodePort": 30080}, {"port": 81}]));
-    assert_eq!(give_up_node_ports(&mut body, &["spec.clusterIP"]), None);
+    assert_eq!(give_up_allocations(&mut body, &["spec.other"]), None);
 }
 
 #[rstest]
