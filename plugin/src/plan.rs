@@ -19,3 +19,4 @@ pub mod restore;
 pub mod rights;
 pub mod sanitize;
 pub mod select;
+pub mod transform;
