@@ -5,6 +5,7 @@
 
 mod access;
 mod connect;
+mod credentials;
 mod discovery;
 mod kubeconfig;
 mod list;
@@ -18,6 +19,7 @@ mod write;
 
 pub use access::Access;
 pub use connect::{Cluster, ServerVersion};
+pub use credentials::CredentialsError;
 pub use discovery::{Discovery, UnreadableGroup};
 pub use kubeconfig::{KubeconfigNames, kubeconfig_names};
 pub use list::{Lanes, ListFailure, ListItem, ListRequest, ListStats, PageSender};
@@ -93,7 +95,16 @@ pub enum ClusterError {
         /// What is wrong with it.
         reason: String,
     },
-    /// The client could not be set up: certificates, credential plugin.
+    /// There are no credentials for the context.
+    #[error("could not get credentials for context `{context}`")]
+    Credentials {
+        /// The context.
+        context: String,
+        /// Why.
+        #[source]
+        source: Box<CredentialsError>,
+    },
+    /// The client could not be set up: certificates.
     #[error("could not set up the connection of context `{context}`")]
     Client {
         /// The context.
@@ -145,6 +156,7 @@ impl ClusterError {
             Self::Client { .. } => {
                 Some("`kubectl cluster-info` shows whether kubectl can connect".to_owned())
             }
+            Self::Credentials { source, .. } => Some(source.hint()),
             Self::Request { source, .. } => source.hint(),
             Self::InCluster(_) | Self::BadFlag { .. } => None,
         }

@@ -64,6 +64,49 @@ fn exit_code_tells_wrong_words_from_things_that_are_not_there() {
     }
 }
 
+/// What it says on stderr may be a way to log in; its environment and what it printed are nobody's business.
+#[cfg(unix)]
+#[test]
+fn credential_plugin_that_fails_is_named_with_its_first_line() {
+    let home = tempfile::tempdir().unwrap();
+    let kubeconfig = home.path().join("config");
+    let run = |exec: &serde_json::Value| {
+        let config = serde_json::json!({
+            "clusters": [{"name": "here", "cluster": {"server": "https://127.0.0.1:1"}}], "current-context": "one",
+            "contexts": [{"name": "one", "context": {"cluster": "here", "user": "me"}}],
+            "users": [{"name": "me", "user": {"exec": exec}}]});
+        std::fs::write(&kubeconfig, config.to_string()).unwrap();
+        let output = plugin(home.path()).arg("create").env("KUBECONFIG", &kubeconfig).output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        stderr(&output)
+    };
+    let mut exec = serde_json::json!({"apiVersion": "client.authentication.k8s.io/v1", "interactiveMode": "Never",
+        "command": "sh", "args": ["-c", "echo a-token; echo 'log in at https://login.example' >&2; echo more >&2; exit 3"],
+        "env": [{"name": "CLIENT_SECRET", "value": "s3cret"}]});
+    insta::assert_snapshot!(run(&exec), @r"
+    error: could not get credentials for context `one`
+      caused by: the credential plugin `sh` failed (exit status: 3): log in at https://login.example
+
+    hint: log in to the cluster again; `kubectl get namespaces` asks the same plugin
+    ");
+    exec["args"] = serde_json::json!(["-c", "echo nothing of use"]);
+    insta::assert_snapshot!(run(&exec), @r"
+    error: could not get credentials for context `one`
+      caused by: the credential plugin `sh` printed no credential
+
+    hint: log in to the cluster again; `kubectl get namespaces` asks the same plugin
+    ");
+    exec["command"] = serde_json::json!("no-such-plugin");
+    exec["installHint"] = serde_json::json!("get it from https://plugins.example");
+    insta::assert_snapshot!(run(&exec), @r"
+    error: could not get credentials for context `one`
+      caused by: the credential plugin `no-such-plugin` could not be started
+      caused by: No such file or directory (os error 2)
+
+    hint: get it from https://plugins.example
+    ");
+}
+
 #[test]
 fn version_and_help_go_to_stdout() {
     let home = tempfile::tempdir().unwrap();

@@ -110,6 +110,7 @@ fn credential_plugin_that_fails_is_named() {
     let failed = world.kubectl_backup_as(&path, &["create", "cm/probe"]).exits_with(1);
     assert!(failed.stderr.starts_with("error: "), "{}", failed.stderr);
     assert!(failed.stderr.contains("credential-plugin"), "{}", failed.stderr);
+    assert!(failed.stderr.contains(": token expired, log in again"), "{}", failed.stderr);
 }
 
 #[test]

@@ -11,7 +11,9 @@ use serde_json::Value;
 
 use crate::cli::connection::ConnectionArgs;
 
-use super::{ClusterError, kubeconfig, request::RequestError, retry::Patience};
+use super::{
+    ClusterError, CredentialsError, credentials::Plugin, kubeconfig, request::RequestError, retry::Patience,
+};
 
 /// The context's name when the pod's own service account is used.
 const IN_CLUSTER: &str = "in-cluster";
@@ -29,6 +31,7 @@ pub struct Cluster {
     default_namespace: String,
     request_timeout: Option<Duration>,
     patience: Patience,
+    plugin: Option<Plugin>,
 }
 
 impl std::fmt::Debug for Cluster {
@@ -72,9 +75,16 @@ impl Cluster {
         config.disable_compression |= is_loopback(&config.cluster_url);
         let server = config.cluster_url.to_string().trim_end_matches('/').to_owned();
         let default_namespace = config.default_namespace.clone();
-        let client = Client::try_from(config)
-            .map_err(|source| ClusterError::Client { context: context.clone(), source: Box::new(source) })?;
-        Ok(Self { client, context, server, default_namespace, request_timeout, patience: Patience::USUAL })
+        let plugin = config.auth_info.exec.as_ref().map(Plugin::of);
+        let client = Client::try_from(config).map_err(|error| match error {
+            kube::Error::Auth(error) => ClusterError::Credentials {
+                context: context.clone(),
+                source: Box::new(CredentialsError::new(plugin.as_ref(), error)),
+            },
+            source => ClusterError::Client { context: context.clone(), source: Box::new(source) },
+        })?;
+        let patience = Patience::USUAL;
+        Ok(Self { client, context, server, default_namespace, request_timeout, patience, plugin })
     }
 
     /// Refuses connection flags that make no sense, whatever kubeconfig and cluster there are.
@@ -103,6 +113,11 @@ impl Cluster {
     /// The namespace that commands without `-n` mean, as in kubectl.
     pub fn default_namespace(&self) -> &str {
         &self.default_namespace
+    }
+
+    /// The credential plugin that is asked.
+    pub(super) fn plugin(&self) -> Option<&Plugin> {
+        self.plugin.as_ref()
     }
 
     /// The client itself.

@@ -8,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use kube::client::Body;
 
-use super::Cluster;
+use super::{Cluster, CredentialsError};
 
 /// Longest piece of a server's message that is repeated to the user.
 const MAX_MESSAGE: usize = 600;
@@ -37,8 +37,8 @@ pub enum RequestError {
     #[error("the connection failed")]
     Connection(#[source] Box<dyn Error + Send + Sync>),
     /// The credential plugin or token failed.
-    #[error("could not get credentials")]
-    Credentials(#[source] Box<kube::client::AuthError>),
+    #[error(transparent)]
+    Credentials(Box<CredentialsError>),
     /// The answer is not what the API promises.
     #[error("the answer is not what the API promises")]
     BadAnswer(#[source] serde_json::Error),
@@ -104,10 +104,16 @@ impl RequestError {
         text.replace('\n', " ")
     }
 
+    /// Whether the server could not be reached, or said that it cannot serve.
+    pub fn is_unavailable(&self) -> bool {
+        matches!(self, Self::Connection(_) | Self::Refused { code: 503, .. })
+    }
+
     /// The next thing to do.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
-            Self::Refused { code: 401, .. } | Self::Credentials(_) => {
+            Self::Credentials(error) => return Some(error.hint()),
+            Self::Refused { code: 401, .. } => {
                 "your credentials are not accepted or have expired; log in to the cluster again"
             }
             Self::Refused { code: 403, .. } => "ask for the right, or use --as or another --context",
@@ -156,7 +162,6 @@ impl From<kube::Error> for RequestError {
                 continue_token: status.metadata.and_then(|meta| meta.continue_),
                 retry_after: None,
             },
-            kube::Error::Auth(source) => Self::Credentials(Box::new(source)),
             kube::Error::SerdeError(source) => Self::BadAnswer(source),
             kube::Error::Service(source) => Self::Connection(source),
             kube::Error::HyperError(source) => Self::Connection(Box::new(source)),
@@ -229,7 +234,8 @@ impl Cluster {
     async fn exchange(&self, request: &http::Request<Bytes>) -> Result<Answer, RequestError> {
         let request = request.clone().map(Body::from);
         self.within_timeout(async {
-            let (parts, mut body) = self.client().send(request).await?.into_parts();
+            let (parts, mut body) =
+                self.client().send(request).await.map_err(|error| self.explained(error))?.into_parts();
             // Frame by frame into one buffer: collecting them first would hold a page twice.
             let mut whole = BytesMut::new();
             while let Some(frame) = body.frame().await {
@@ -240,6 +246,20 @@ impl Cluster {
             Ok(Answer { status: parts.status, headers: parts.headers, body: whole.freeze() })
         })
         .await
+    }
+
+    /// kube's error, in which a failure of the credentials can lie in two places.
+    fn explained(&self, error: kube::Error) -> RequestError {
+        let of_credentials =
+            |error| RequestError::Credentials(Box::new(CredentialsError::new(self.plugin(), error)));
+        match error {
+            kube::Error::Auth(error) => of_credentials(error),
+            kube::Error::Service(source) => match source.downcast::<kube::client::AuthError>() {
+                Ok(error) => of_credentials(*error),
+                Err(source) => RequestError::Connection(source),
+            },
+            other => other.into(),
+        }
     }
 
     /// Ends `work` when `--request-timeout` has passed.

@@ -5,6 +5,7 @@ mod gather;
 mod ledger;
 mod name;
 mod reader;
+mod silence;
 
 use std::{sync::Arc, time::Instant};
 
@@ -40,6 +41,7 @@ use gather::{Gatherer, Sink};
 use ledger::{Ledger, Provenance};
 use name::ChosenName;
 use reader::{Reach, Reader};
+use silence::Silence;
 
 /// Pieces on their way into the archive. A piece is a page of a list, about a megabyte.
 const IN_FLIGHT: usize = 2;
@@ -248,9 +250,15 @@ impl Backup {
     ) -> anyhow::Result<(Ledger, Provenance)> {
         let Self { reader, mut plan, provenance, .. } = self;
         let ledger = Ledger::new(std::mem::take(&mut plan.left_out), std::mem::take(&mut plan.missing));
-        let mut gatherer = Gatherer { reader: Arc::new(reader), ledger, sink, progress: progress.clone() };
+        let mut gatherer = Gatherer {
+            reader: Arc::new(reader),
+            ledger,
+            sink,
+            progress: progress.clone(),
+            silence: Silence::default(),
+        };
         let outcome = tokio::select! {
-            outcome = gatherer.run(plan, &provenance.selection) => outcome.map_err(anyhow::Error::from),
+            outcome = gatherer.run(plan, &provenance.selection) => outcome,
             () = interrupt.wait() => Err(anyhow::anyhow!("interrupted: nothing was saved")),
         };
         progress.finish();

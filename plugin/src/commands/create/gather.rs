@@ -24,6 +24,7 @@ use crate::{
 use super::{
     ledger::Ledger,
     reader::{KindOutcome, Reader},
+    silence::Silence,
 };
 
 /// Bytes of objects that lists may be ahead of the archive.
@@ -64,11 +65,12 @@ pub(super) struct Gatherer {
     pub(super) ledger: Ledger,
     pub(super) sink: Sink,
     pub(super) progress: Progress,
+    pub(super) silence: Silence,
 }
 
 impl Gatherer {
     /// Reads all that `plan` asks for.
-    pub(super) async fn run(&mut self, plan: BackupPlan, selection: &Selection) -> Result<(), SinkClosed> {
+    pub(super) async fn run(&mut self, plan: BackupPlan, selection: &Selection) -> anyhow::Result<()> {
         self.namespaced(plan.namespaced).await?;
         self.want_namespaces(selection);
         for (kind, wanted, names) in plan.cluster_scoped {
@@ -78,7 +80,7 @@ impl Gatherer {
         Ok(())
     }
 
-    async fn namespaced(&mut self, kinds: Vec<(ResourceType, Names)>) -> Result<(), SinkClosed> {
+    async fn namespaced(&mut self, kinds: Vec<(ResourceType, Names)>) -> anyhow::Result<()> {
         let (senders, mut lanes) = Lanes::new(kinds.len(), READ_AHEAD);
         let mut outcomes = Vec::with_capacity(kinds.len());
         let mut jobs = Vec::with_capacity(kinds.len());
@@ -96,7 +98,7 @@ impl Gatherer {
                 self.save(kind, page, names).await?;
             }
             let outcome = outcome.await.unwrap_or_else(|_| lost(kind));
-            self.ledger.settle(kind, outcome);
+            self.settle(kind, outcome)?;
             if let Some(names) = names {
                 self.ledger.require(&kind.resource, names);
             }
@@ -104,15 +106,10 @@ impl Gatherer {
         Ok(())
     }
 
-    async fn save(
-        &mut self,
-        kind: &ResourceType,
-        page: Vec<ListItem>,
-        names: &Names,
-    ) -> Result<(), SinkClosed> {
+    async fn save(&mut self, kind: &ResourceType, page: Vec<ListItem>, names: &Names) -> anyhow::Result<()> {
         let objects = self.ledger.take(kind, page, names);
         self.progress.advance(objects.len() as u64);
-        self.sink.put(kind, objects).await
+        Ok(self.sink.put(kind, objects).await?)
     }
 
     /// The Namespace objects belong to what they hold.
@@ -133,7 +130,7 @@ impl Gatherer {
         wanted: Wanted,
         names: Names,
         selection: &Selection,
-    ) -> Result<(), SinkClosed> {
+    ) -> anyhow::Result<()> {
         let what = (kind.resource.plural.as_str(), kind.resource.group.as_str());
         let is_narrowed = !selection.objects.is_empty()
             || selection.label_selector.is_some()
@@ -167,7 +164,7 @@ impl Gatherer {
         names: &Names,
         is_selected: bool,
         keep: impl Fn(&Ledger, &ListItem) -> bool,
-    ) -> Result<(), SinkClosed> {
+    ) -> anyhow::Result<()> {
         let (mut senders, mut lanes) = Lanes::new(1, READ_AHEAD);
         let Some(mut sender) = senders.pop() else { return Ok(()) };
         let (reader, listed, names) = (Arc::clone(&self.reader), kind.clone(), names.clone());
@@ -180,12 +177,18 @@ impl Gatherer {
             self.save(kind, page, &None).await?;
         }
         let outcome = list.join_next().await.and_then(Result::ok).unwrap_or_else(|| lost(kind));
+        self.settle(kind, outcome)
+    }
+
+    fn settle(&mut self, kind: &ResourceType, outcome: KindOutcome) -> anyhow::Result<()> {
+        let given_up = outcome.missing.iter().find(|_| outcome.is_unavailable);
+        let gone = self.silence.note(&kind.resource, given_up);
         self.ledger.settle(kind, outcome);
-        Ok(())
+        Ok(gone?)
     }
 
     /// Reads the objects that others refer to, and those that the user named.
-    async fn referenced(&mut self, kind: &ResourceType, named: Names) -> Result<(), SinkClosed> {
+    async fn referenced(&mut self, kind: &ResourceType, named: Names) -> anyhow::Result<()> {
         let mut wanted: BTreeSet<String> =
             self.ledger.references.wanted(&kind.resource).map(str::to_owned).collect();
         wanted.extend(named.iter().flatten().cloned());
@@ -198,8 +201,12 @@ impl Gatherer {
             if error.is_forbidden() {
                 self.ledger.forbidden.insert(kind.resource.to_string());
             }
-            self.ledger.missing.push(unread_references(kind, count, error));
-            return Ok(());
+            let is_unavailable = error.is_unavailable();
+            let missing = vec![unread_references(kind, count, error)];
+            return self.settle(kind, KindOutcome { missing, is_unavailable, ..KindOutcome::default() });
+        }
+        if !wanted.is_empty() {
+            self.silence.note(&kind.resource, None)?;
         }
         self.ledger.settle(kind, KindOutcome::default());
         if let Some(named) = &named {

@@ -57,6 +57,8 @@ pub(super) struct KindOutcome {
     pub(super) left_out: Option<String>,
     /// Whether what is missing is so because the caller may not list it.
     pub(super) is_forbidden: bool,
+    /// Whether the server could not be reached any more, however long it was waited for.
+    pub(super) is_unavailable: bool,
 }
 
 /// Reads kinds for one backup.
@@ -271,6 +273,8 @@ fn settle(
             outcome.left_out = Some(format!("it cannot be selected by these fields: {}", error.one_line()));
         }
         Err(failure) => {
+            outcome.is_unavailable |=
+                matches!(&failure, ListFailure::Request(error) if error.is_unavailable());
             outcome.is_forbidden |=
                 matches!(&failure, ListFailure::Request(error) if error.is_forbidden());
             add(&mut outcome.missing, missing(&kind.resource, namespace, &failure));
