@@ -38,6 +38,9 @@ pub enum DryRun {
   # One object
   kubectl backup restore latest deploy/web -n shop
 
+  # One key of a ConfigMap, and nothing else of it
+  kubectl backup restore latest cm/app -n shop --field \"data['app.conf']\"
+
   # A copy of the namespace beside the original
   kubectl backup restore latest:shop --map-namespace shop=shop-test")]
 pub struct RestoreArgs {
@@ -56,6 +59,10 @@ pub struct RestoreArgs {
     /// Restore the objects of one namespace into another: `shop=shop-test`; repeat for several
     #[arg(long, value_name = "FROM=TO", value_delimiter = ',')]
     pub map_namespace: Vec<String>,
+    /// Of the objects named, only this field: `spec.replicas`, `data['app.conf']`,
+    /// `spec.template.spec.containers[name=web].image`; repeat for several
+    #[arg(long = "field", value_name = "PATH", requires = "objects")]
+    pub fields: Vec<String>,
     /// What to do with an object that exists and differs
     #[arg(long, value_enum)]
     pub on_conflict: Option<OnConflict>,

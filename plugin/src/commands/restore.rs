@@ -58,7 +58,7 @@ pub(crate) async fn run(args: RestoreArgs, session: &Session) -> anyhow::Result<
     let request = Request::complete(&args, session).await?;
     let cluster = session.cluster().await?;
     let discovery = cluster.discover().await?;
-    let Collected { candidates, unreadable } = collect(&request).await?;
+    let Collected { candidates, unreadable, .. } = collect(&request).await?;
     let mut kinds =
         Kinds::new(request.manifest.kinds.iter().map(|entry| entry.kind.clone()), &discovery.kinds);
     define(&mut kinds, &candidates);
@@ -72,6 +72,9 @@ pub(crate) async fn run(args: RestoreArgs, session: &Session) -> anyhow::Result<
     let facts = look::look(looker, &candidates, &kinds).await?;
     let mut plan = RestorePlan::new(candidates, &facts, &kinds).without(unreadable);
     drop(facts);
+    if !request.rules.fields().is_empty() {
+        plan.require_live();
+    }
     dependants::find(&cluster, &mut plan, &discovery.kinds).await?;
     let passed_over = if request.policy_is_default { named_and_skipped(&plan, &BTreeMap::new()) } else { 0 };
     let shown =
@@ -109,7 +112,8 @@ fn status(incomplete: bool) -> ExitStatus {
 
 /// The first pass, and what can be wrong with the words of the selection.
 async fn collect(request: &Request) -> anyhow::Result<Collected> {
-    let collector = Collector::new(request.wanted.clone(), request.map.clone());
+    let collector =
+        Collector::new(request.wanted.clone(), request.map.clone(), request.rules.fields().clone());
     let (repository, id) = (request.repository.clone(), request.point.id.clone());
     let collected = blocking(move || collector.collect(&repository, &id))
         .await

@@ -7,6 +7,7 @@
 pub mod compare;
 pub mod content;
 pub mod facts;
+pub mod fields;
 pub mod merge;
 pub mod replace;
 pub mod rules;
@@ -171,6 +172,18 @@ impl RestorePlan {
     #[must_use]
     pub fn without(self, unreadable: Vec<(ObjectKey, Unreadable)>) -> Self {
         Self { unreadable, ..self }
+    }
+
+    /// Refuses what is not in the cluster: a single field needs an object to be set on.
+    pub fn require_live(&mut self) {
+        for object in &mut self.objects {
+            if object.decision.action == Action::Create {
+                object.decision = Decision::because(
+                    Action::Refuse,
+                    "is not in the cluster, and a single field is no object; restore it without --field",
+                );
+            }
+        }
     }
 
     /// How many objects each action has.

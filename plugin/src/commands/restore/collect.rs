@@ -23,6 +23,7 @@ use crate::{
         restore::{
             Candidate, Origin,
             content::Content,
+            fields::Fields,
             rules::{Rule, rule},
             wanted::Wanted,
         },
@@ -36,6 +37,8 @@ pub(super) struct Collector {
     map: NamespaceMap,
     candidates: Vec<Candidate>,
     references: References,
+    fields: Fields,
+    missing_fields: Vec<String>,
     /// Namespaces of the objects kept.
     needed: BTreeSet<String>,
     failure: Option<anyhow::Error>,
@@ -46,13 +49,17 @@ pub(super) struct Collected {
     pub(super) candidates: Vec<Candidate>,
     /// What of the selection cannot be read, each with what its first object would become.
     pub(super) unreadable: Vec<(ObjectKey, Unreadable)>,
+    /// Fields that were asked for and that the saved objects do not have.
+    pub(super) missing_fields: Vec<String>,
 }
 
 impl Collector {
-    pub(super) fn new(wanted: Wanted, map: NamespaceMap) -> Self {
+    pub(super) fn new(wanted: Wanted, map: NamespaceMap, fields: Fields) -> Self {
         Self {
             wanted,
             map,
+            fields,
+            missing_fields: Vec::new(),
             candidates: Vec::new(),
             references: References::default(),
             needed: BTreeSet::new(),
@@ -98,7 +105,11 @@ impl Collector {
             let key = ObjectKey::new(range.resource.clone(), range.namespace.as_deref(), name);
             (self.map.target_key(&key), range)
         });
-        Ok(Collected { unreadable: unreadable.collect(), candidates: self.candidates })
+        Ok(Collected {
+            unreadable: unreadable.collect(),
+            candidates: self.candidates,
+            missing_fields: self.missing_fields,
+        })
     }
 
     /// Whether something that is asked for can be among what cannot be read.
@@ -134,6 +145,11 @@ impl Collector {
             })
         };
         let Some(origin) = origin else { return Ok(()) };
+        if origin == Origin::Named
+            && let Some(path) = self.fields.missing_in(&body)
+        {
+            self.missing_fields.push(format!("`{path}` of {}/{}", key.resource, key.name));
+        }
         if follow {
             let facts = ObjectFacts::read(&json);
             facts
@@ -190,7 +206,7 @@ pub(super) fn invented_namespace(name: &str) -> serde_json::Value {
 /// `TYPE/NAME` words that matched nothing, and those that matched in several namespaces, with these.
 pub(super) fn unclear_names(
     wanted: &BTreeSet<(GroupResource, String)>,
-    Collected { candidates, unreadable }: &Collected,
+    Collected { candidates, unreadable, .. }: &Collected,
 ) -> (Vec<String>, BTreeMap<String, Vec<String>>) {
     let mut missing = Vec::new();
     let mut several = BTreeMap::new();

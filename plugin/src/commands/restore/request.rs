@@ -14,12 +14,14 @@ use crate::{
     model::{
         resource::ResourceType,
         restore_point::{Completeness, Manifest, RestorePoint},
+        selection::ClusterScoped,
     },
     plan::{
         conflict::{ConflictPolicy, DecidedBy, Resolution, rules::Rules},
+        field_path::FieldPath,
         map_namespace::NamespaceMap,
         point_reference::Incomplete,
-        restore::wanted::Wanted,
+        restore::{fields::Fields, wanted::Wanted},
         select::{KindFilter, LabelSelector, parse_named_objects},
     },
 };
@@ -56,6 +58,7 @@ impl Request {
             UsageError::with_hint(error.to_string(), "for example: --map-namespace shop=shop-test")
         })?;
         parse_named_objects(&args.objects)?;
+        let fields = fields(args)?;
         args.filter.selector.as_deref().map(LabelSelector::parse).transpose()?;
         let incomplete = if args.allow_incomplete { Incomplete::Allow } else { Incomplete::Skip };
         let OpenPoint { repository, point, manifest } =
@@ -63,8 +66,8 @@ impl Request {
         warn_of_losses(&manifest, session);
         let wanted = wanted(args, &manifest, session)?;
         check_map(&map, &manifest)?;
-        let rules = Arc::new(Rules::for_all(resolution(args)));
-        let policy_is_default = args.on_conflict.is_none();
+        let rules = Arc::new(Rules::for_all(resolution(args), fields));
+        let policy_is_default = args.on_conflict.is_none() && args.fields.is_empty();
         Ok(Self { repository, point, manifest, wanted, map, rules, policy_is_default })
     }
 
@@ -85,6 +88,13 @@ impl Request {
             )
             .into());
         }
+        if !collected.missing_fields.is_empty() {
+            return Err(Failure::new(
+                format!("not in restore point {}: {}", self.point.id, collected.missing_fields.join(", ")),
+                format!("`kubectl backup get {} TYPE/NAME -o yaml` shows what is", self.point.id),
+            )
+            .into());
+        }
         if collected.candidates.is_empty() && collected.unreadable.is_empty() {
             return Err(Failure::new(
                 format!("nothing in restore point {} matches the selection", self.point.id),
@@ -96,10 +106,31 @@ impl Request {
     }
 }
 
+/// The fields of `--field`; they are set, so no policy but `patch` goes with them.
+fn fields(args: &RestoreArgs) -> anyhow::Result<Fields> {
+    if !args.fields.is_empty() && args.on_conflict.is_some_and(|policy| policy != OnConflict::Patch) {
+        return Err(UsageError::with_hint(
+            "--field sets fields of a live object, and goes with --on-conflict=patch only",
+            "leave --on-conflict out",
+        )
+        .into());
+    }
+    let parse = |text: &String| {
+        FieldPath::parse(text).map_err(|error| {
+            UsageError::with_hint(
+                format!("--field `{text}`: {error}"),
+                "for example: spec.replicas, data['app.conf'], spec.template.spec.containers[name=web].image",
+            )
+        })
+    };
+    Ok(Fields::new(args.fields.iter().map(parse).collect::<Result<_, _>>()?))
+}
+
 /// What the options say of every conflict.
 fn resolution(args: &RestoreArgs) -> Resolution {
+    let only_fields = (!args.fields.is_empty()).then_some(ConflictPolicy::Patch);
     Resolution {
-        policy: args.on_conflict.map(Into::into).unwrap_or_default(),
+        policy: args.on_conflict.map(Into::into).or(only_fields).unwrap_or_default(),
         exact: args.exact,
         decided_by: args.on_conflict.map_or(DecidedBy::Default, |_| DecidedBy::CommandLine),
         ..Resolution::default()
@@ -135,7 +166,8 @@ fn wanted(args: &RestoreArgs, manifest: &Manifest, session: &Session) -> anyhow:
         kinds: KindFilter::new(&args.filter.include_kinds, &args.filter.exclude_kinds, &kinds)?,
         labels: args.filter.selector.as_deref().map(LabelSelector::parse).transpose()?,
         named,
-        cluster_scoped: args.filter.cluster_scoped,
+        // A field brings no other object along.
+        cluster_scoped: if args.fields.is_empty() { args.filter.cluster_scoped } else { ClusterScoped::None },
     })
 }
 

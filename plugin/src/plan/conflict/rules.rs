@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::{
     model::object::ObjectKey,
-    plan::restore::{compare::Difference, facts::LiveObject},
+    plan::restore::{compare::Difference, facts::LiveObject, fields::Fields},
 };
 
 use super::Resolution;
@@ -26,12 +26,18 @@ pub struct Subject<'a> {
 #[derive(Clone, Debug, Default)]
 pub struct Rules {
     otherwise: Arc<Resolution>,
+    fields: Fields,
 }
 
 impl Rules {
-    /// No rules: `otherwise` for every object.
-    pub fn for_all(otherwise: Resolution) -> Self {
-        Self { otherwise: Arc::new(otherwise) }
+    /// No rules: `otherwise` for every object, of which only `fields` are restored.
+    pub fn for_all(otherwise: Resolution, fields: Fields) -> Self {
+        Self { otherwise: Arc::new(otherwise), fields }
+    }
+
+    /// What is restored of each object.
+    pub fn fields(&self) -> &Fields {
+        &self.fields
     }
 
     /// The resolution of an object that no rule speaks of.
@@ -41,7 +47,7 @@ impl Rules {
 
     /// Compares an object to be written with the live one, and says what is to be done about it.
     pub fn compare(&self, target: &ObjectKey, saved: &Value, live: &Value) -> LiveObject {
-        let mut found = LiveObject::of(&target.resource, saved.clone(), live);
+        let mut found = LiveObject::of(&target.resource, self.fields.overlay(saved, live), live);
         if let Some(difference) = &found.difference {
             found.resolution = self.resolve(Subject { target, saved, difference });
         }
