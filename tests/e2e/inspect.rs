@@ -77,6 +77,101 @@ fn differences(output: &Output) -> Vec<String> {
         .collect()
 }
 
+/// The same columns in the same order, for kinds whose wide columns are easily forgotten.
+#[test]
+#[ignore = "needs cluster: cargo xtask test"]
+fn wide_tables_have_kubectls_columns() {
+    let world = World::new();
+    world.apply(WIDE);
+    world.kubectl_backup(&["create", "--name", "wide"]).success();
+    for kind in ["pvc", "cronjob", "rolebinding", "deploy", "svc", "networkpolicy", "role"] {
+        let ours = world.kubectl_backup(&["get", "wide", kind, "-o", "wide"]).success().stdout;
+        let kubectls = world.kubectl(&["get", kind, "-o", "wide"]).success().stdout;
+        // An empty cell is nothing to kubectl and `<none>` to us; ages differ by the moment.
+        let is_age = |cell: &str| {
+            cell.ends_with(['s', 'm', 'h'])
+                && cell.chars().all(|it| it.is_ascii_digit() || "smh".contains(it))
+        };
+        let told = |text: &str| -> Vec<Vec<String>> {
+            let cells = |line: &str| -> Vec<String> {
+                let cells = line.split("  ").map(str::trim);
+                cells
+                    .filter(|it| !it.is_empty() && *it != "<none>" && !is_age(it))
+                    .map(str::to_owned)
+                    .collect()
+            };
+            text.lines().map(cells).collect()
+        };
+        assert_eq!(told(&ours), told(&kubectls), "{kind}\n{ours}\n{kubectls}");
+    }
+}
+
+const WIDE: &str = "apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: data}
+spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}, storageClassName: none}
+---
+apiVersion: batch/v1
+kind: CronJob
+metadata: {name: nightly}
+spec:
+  schedule: 0 3 * * *
+  suspend: true
+  jobTemplate: {spec: {template: {spec: {restartPolicy: Never, containers: [{name: run, image: 'busybox:1'}]}}}}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: readers}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: reader}
+subjects:
+- {kind: User, name: ada, apiGroup: rbac.authorization.k8s.io}
+- {kind: User, name: bob, apiGroup: rbac.authorization.k8s.io}
+- {kind: Group, name: ops, apiGroup: rbac.authorization.k8s.io}
+- {kind: ServiceAccount, name: web, namespace: default}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {name: reader}
+rules: []
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec: {selector: {app: web}, ports: [{port: 80}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: deny}
+spec: {podSelector: {matchLabels: {app: web}}}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  replicas: 0
+  selector: {matchLabels: {app: web}}
+  template: {metadata: {labels: {app: web}}, spec: {containers: [{name: web, image: 'nginx:1'}]}}
+";
+
+/// As `create -A` does, `diff` goes through the namespaces where it may not list across them.
+#[test]
+#[ignore = "needs cluster: cargo xtask test"]
+fn diff_of_all_namespaces_compares_what_a_narrow_user_may_read() {
+    let world = World::new();
+    let map = |value: &str| {
+        format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: probe}}\ndata: {{key: {value}}}\n")
+    };
+    world.apply(&map("before"));
+    world.kubectl_backup(&["create", "-A", "--include", "configmaps", "--name", "all"]).success();
+    world.apply(&map("after"));
+    let user = world
+        .user_with_role(&json!([{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get", "list"]}]));
+    let output = world.kubectl_backup_as(&user, &["diff", "all", "--brief"]).exits_with(2);
+    assert_eq!(output.stdout, format!("changed  {}/configmaps/probe\n", world.namespace()));
+    assert!(output.stderr.contains("not compared: configmaps in"), "{}", output.stderr);
+    assert!(!output.stderr.contains("cluster scope"), "{}", output.stderr);
+}
+
 #[test]
 #[ignore = "needs cluster: cargo xtask test"]
 fn what_was_saved_can_be_looked_at() {

@@ -2,6 +2,7 @@
 
 mod external;
 mod live;
+mod places;
 mod shown;
 mod sides;
 
@@ -23,7 +24,7 @@ use crate::{
         restore::rules::{Rule, rule},
         select::{KindFilter, LabelSelector, parse_named_object, resolve_one_kind},
     },
-    report::create::missing,
+    report::missing,
 };
 
 use super::{
@@ -69,7 +70,7 @@ pub(crate) async fn run(args: DiffArgs, session: &Session) -> anyhow::Result<Exi
     let mut first = Side::saved(before.clone(), scope.clone());
     let mut other = match (after, live) {
         (Some(point), _) => Side::saved(point, scope),
-        (None, Some((cluster, discovery))) => live::live(cluster, &discovery, &before, scope),
+        (None, Some((cluster, discovery))) => live::live(cluster, &discovery, &before, scope, session).await,
         (None, None) => anyhow::bail!("there is nothing to compare with"),
     };
 
@@ -84,8 +85,8 @@ pub(crate) async fn run(args: DiffArgs, session: &Session) -> anyhow::Result<Exi
         )
         .into());
     }
-    for entry in &other.missing {
-        session.printer.warning(&missing(entry, "not compared"));
+    for warning in missing::warnings(&other.missing, "not compared") {
+        session.printer.warning(&warning);
     }
     let differs = shown.finish().await?;
     let is_incomplete = tell_ranges(&session.printer, &unreadable) || !other.missing.is_empty();

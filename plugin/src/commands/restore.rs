@@ -26,7 +26,7 @@ use crate::{
     exit::ExitStatus,
     model::{resource::GroupResource, restoration::Action},
     plan::restore::{Candidate, RestorePlan, collisions, facts::Kinds, rules::Rule},
-    report::{progress::Progress, restore as report},
+    report::{printer::LONGEST_NAME, progress::Progress, restore as report},
 };
 
 use super::{
@@ -150,7 +150,7 @@ async fn confirm(
     session: &Session,
 ) -> anyhow::Result<bool> {
     let objects = planned(plan, kinds);
-    session.printer.note(&report::overview(&objects));
+    session.printer.note(&report::overview(&objects, Some(LONGEST_NAME)));
     let writes = writes(&plan.counts());
     if writes == 0 {
         return Ok(true);

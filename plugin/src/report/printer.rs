@@ -7,6 +7,9 @@ use std::{
 
 use super::terminal;
 
+/// Characters of a name that a line of a terminal has room for beside other columns.
+pub const LONGEST_NAME: usize = 60;
+
 /// The way to stdout and stderr.
 #[derive(Clone, Debug)]
 pub struct Printer {
@@ -43,6 +46,11 @@ impl Printer {
     /// Whether a person reads stdout.
     pub fn stdout_is_terminal(&self) -> bool {
         self.stdout_is_terminal
+    }
+
+    /// The longest name that a table on stdout shows whole: on a terminal, longer ones break every line.
+    pub fn longest_name(&self) -> Option<usize> {
+        self.stdout_is_terminal.then_some(LONGEST_NAME)
     }
 
     /// Whether progress may be drawn on stderr.

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::model::restoration::{Action, DifferingField, Outcome, RestoredObject};
 
-use super::table::Table;
+use super::{table::Table, terminal::without_middle};
 
 /// Above this many objects a plan for a person is shown by kind, with only what needs attention by name.
 pub const MOST_LINES: usize = 40;
@@ -104,6 +104,10 @@ pub fn objects(count: usize) -> String {
 
 /// One line an object, wide with the wave of reasons, notes and refused fields.
 pub fn table<S: State>(objects: &[RestoredObject<S>], wide: bool) -> String {
+    rows(objects, wide, None)
+}
+
+fn rows<S: State>(objects: &[RestoredObject<S>], wide: bool, longest: Option<usize>) -> String {
     let mut table = if wide {
         Table::new(["ACTION", "NAMESPACE", "OBJECT", "REASON", "FROM", "NOTES"])
     } else {
@@ -113,7 +117,7 @@ pub fn table<S: State>(objects: &[RestoredObject<S>], wide: bool) -> String {
         let mut row = vec![
             object.state.word().to_owned(),
             object.target.namespace.clone().unwrap_or_else(|| "-".to_owned()),
-            object.object.clone(),
+            longest.map_or_else(|| object.object.clone(), |longest| without_middle(&object.object, longest)),
             reason(object),
         ];
         if wide {
@@ -158,16 +162,18 @@ fn differing(fields: &[DifferingField]) -> String {
 }
 
 /// A plan or result for a person: every line while it is short, else a count by kind and what needs attention.
-pub fn overview<S: State>(objects: &[RestoredObject<S>]) -> String {
+///
+/// Names of more than `longest` characters lose their middle.
+pub fn overview<S: State>(objects: &[RestoredObject<S>], longest: Option<usize>) -> String {
     if objects.len() <= MOST_LINES {
-        return table(objects, false);
+        return rows(objects, false, longest);
     }
     let mut text = by_kind(objects);
     let notable: Vec<_> = objects.iter().filter(|object| object.state.is_notable()).cloned().collect();
     if !notable.is_empty() {
         let shown = &notable[..notable.len().min(MOST_LINES)];
         text.push('\n');
-        text.push_str(&table(shown, false));
+        text.push_str(&rows(shown, false, longest));
         if notable.len() > shown.len() {
             let _ = writeln!(text, "… and {} more; -o wide lists all", notable.len() - shown.len());
         }
@@ -220,7 +226,7 @@ mod tests {
         let mut refused = object("b", Outcome::Refused);
         refused.reason = Some("is invalid (HTTP 422)".to_owned());
         refused.fields = vec![FieldProblem { field: "data".to_owned(), message: "is immutable".to_owned() }];
-        insta::assert_snapshot!(overview(&[object("a", Outcome::Created), refused]), @r"
+        insta::assert_snapshot!(overview(&[object("a", Outcome::Created), refused], None), @r"
         ACTION    NAMESPACE   OBJECT        REASON
         created   shop        configmap/a   -
         refused   shop        configmap/b   is invalid (HTTP 422) [data]
@@ -232,7 +238,7 @@ mod tests {
         let mut objects: Vec<_> =
             (0..MOST_LINES).map(|index| object(&index.to_string(), Outcome::Created)).collect();
         objects.push(object("differs", Outcome::Skipped));
-        insta::assert_snapshot!(overview(&objects), @r"
+        insta::assert_snapshot!(overview(&objects, None), @r"
         KIND         ACTION    OBJECTS
         configmaps   created   40
         configmaps   skipped   1

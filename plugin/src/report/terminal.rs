@@ -21,6 +21,18 @@ pub fn clean_line(text: &str) -> Cow<'_, str> {
     }
 }
 
+/// `text` with `…` in place of its middle if it has more than `longest` characters: beginning and end tell names apart.
+pub fn without_middle(text: &str, longest: usize) -> String {
+    let count = text.chars().count();
+    if count <= longest {
+        return text.to_owned();
+    }
+    let kept = longest.saturating_sub(1);
+    let beginning: String = text.chars().take(kept - kept / 2).collect();
+    let end: String = text.chars().skip(count - kept / 2).collect();
+    format!("{beginning}…{end}")
+}
+
 /// Whether colour is welcome on a stream, by kubectl's rules (cli-runtime, `pkg/printers/terminal.go`): on a terminal
 /// that is not `dumb`, and not when `NO_COLOR` is present, even empty.
 pub fn allows_color(is_terminal: bool) -> bool {
@@ -56,6 +68,16 @@ mod tests {
         assert_eq!(clean("a\x1b[2Jb\rc\u{9b}d\u{202e}e"), "a␛[2Jb␍c\u{fffd}d\u{fffd}e");
         assert_eq!(clean("plain\n\ttext"), "plain\n\ttext");
         assert_eq!(clean_line("two\nlines"), "two lines");
+    }
+
+    #[rstest]
+    #[case::fits("configmap/web", 13, "configmap/web")]
+    #[case::odd("configmap/web-production", 11, "confi…ction")]
+    #[case::even("configmap/web-production", 10, "confi…tion")]
+    #[case::not_cut_within_a_character("日本日本日本", 3, "日…本")]
+    #[case::nothing_left("name", 0, "…")]
+    fn long_names_lose_their_middle(#[case] text: &str, #[case] longest: usize, #[case] expected: &str) {
+        assert_eq!(without_middle(text, longest), expected);
     }
 
     #[rstest]

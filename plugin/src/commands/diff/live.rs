@@ -8,10 +8,13 @@ use tokio::{
     task::JoinSet,
 };
 
-use super::sides::{AHEAD, Read, Scope, Side};
+use super::{
+    places::Places,
+    sides::{AHEAD, Read, Scope, Side},
+};
 use crate::{
     cluster::{Cluster, Discovery, Lanes, ListFailure, ListItem, ListRequest, ListStats, PageSender},
-    commands::{missing::missing, point::OpenPoint},
+    commands::{missing::missing, point::OpenPoint, session::Session},
     model::{
         object::{ObjectKey, SavedObject},
         resource::{GroupResource, ResourceType, Scope as KindScope},
@@ -29,9 +32,20 @@ const CHUNK: u32 = 500;
 const PARALLEL: usize = 8;
 
 /// The cluster, as far as the restore point of `before` covers it.
-pub(super) fn live(cluster: Cluster, discovery: &Discovery, before: &OpenPoint, scope: Scope) -> Side {
+pub(super) async fn live(
+    cluster: Cluster,
+    discovery: &Discovery,
+    before: &OpenPoint,
+    scope: Scope,
+    session: &Session,
+) -> Side {
     let (sink, reads) = mpsc::channel(AHEAD);
-    let requests = requests(&discovery.kinds, before, &scope);
+    let kinds = kinds(&discovery.kinds, before, &scope);
+    let places = match places(before, &scope) {
+        Some(names) => Places::Each(names),
+        None => Places::all(&cluster, &kinds, before, session).await,
+    };
+    let requests = requests(kinds, &places);
     let missing = unknown(discovery, &scope);
     tokio::spawn(async move {
         if let Err(error) = read_all(cluster, requests, &scope, &sink).await {
@@ -60,8 +74,8 @@ fn unknown(discovery: &Discovery, scope: &Scope) -> Vec<Missing> {
         .collect()
 }
 
-/// One list for each kind and namespace, in archive order, at the version that the restore point has if it can be had.
-fn requests(served: &[ResourceType], before: &OpenPoint, scope: &Scope) -> Vec<ListRequest> {
+/// The kinds to list, in archive order, at the version that the restore point has if it can be had.
+fn kinds(served: &[ResourceType], before: &OpenPoint, scope: &Scope) -> Vec<ResourceType> {
     let mut kinds: Vec<ResourceType> = Vec::new();
     for resource in &scope.resources {
         let Some(live) = served.iter().find(|kind| kind.resource == *resource) else { continue };
@@ -74,12 +88,16 @@ fn requests(served: &[ResourceType], before: &OpenPoint, scope: &Scope) -> Vec<L
         kinds.push(kind);
     }
     kinds.sort_by_key(|kind| (kind.scope == KindScope::Cluster, kind.resource.to_string()));
-    let places = places(before, scope);
+    kinds
+}
+
+/// One list for each kind and namespace.
+fn requests(kinds: Vec<ResourceType>, places: &Places) -> Vec<ListRequest> {
     let mut requests = Vec::new();
     for kind in kinds {
-        let namespaces = match (&places, kind.scope) {
-            (Some(names), KindScope::Namespaced) => names.iter().cloned().map(Some).collect(),
-            _ => vec![None],
+        let namespaces = match places.of(&kind) {
+            Some(names) => names.iter().cloned().map(Some).collect(),
+            None => vec![None],
         };
         requests.extend(namespaces.into_iter().map(|namespace| ListRequest {
             kind: kind.clone(),
@@ -102,11 +120,13 @@ fn places(before: &OpenPoint, scope: &Scope) -> Option<Vec<String>> {
         (None, Namespaces::Named(names)) => Some(names.clone()),
         (None, Namespaces::All) => None,
     };
-    covered.map(|mut names: Vec<String>| {
-        names.sort_by_key(|name| format!("{name}/"));
-        names.dedup();
-        names
-    })
+    covered.map(in_key_order)
+}
+
+pub(super) fn in_key_order(mut names: Vec<String>) -> Vec<String> {
+    names.sort_by_key(|name| format!("{name}/"));
+    names.dedup();
+    names
 }
 
 /// Passes on the objects of all lists, in their order, and what may not be listed.

@@ -228,7 +228,9 @@ impl Shown<'_> {
             objects,
         };
         match self.format {
-            RecordFormat::Table => self.printer.data(&report::overview(objects))?,
+            RecordFormat::Table => {
+                self.printer.data(&report::overview(objects, self.printer.longest_name()))?;
+            }
             RecordFormat::Wide => self.printer.data(&report::table(objects, true))?,
             RecordFormat::Name => self.printer.data(&report::names(objects, is_write))?,
             RecordFormat::Json => self.printer.data(&document::to_json(&document)?)?,
