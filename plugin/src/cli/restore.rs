@@ -30,6 +30,7 @@ pub enum DryRun {
 }
 
 /// Arguments of `restore`.
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   # Bring a namespace back, after a look at the plan
@@ -69,6 +70,10 @@ pub struct RestoreArgs {
     /// With `patch`: also remove what only the live object has
     #[arg(long)]
     pub exact: bool,
+    /// Delete what was made in the selection since: bring it back to exactly the saved state, together with
+    /// `--on-conflict=patch --exact`
+    #[arg(long, conflicts_with = "objects")]
+    pub prune: bool,
     /// Show what would happen and change nothing
     #[arg(long, value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "client")]
     pub dry_run: Option<DryRun>,

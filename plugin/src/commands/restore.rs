@@ -6,6 +6,7 @@ mod execute;
 mod look;
 mod owners;
 mod patch;
+mod prune;
 mod replace;
 mod request;
 mod results;
@@ -25,7 +26,7 @@ use crate::{
     cluster::{Cluster, WriteMode},
     exit::ExitStatus,
     model::{resource::GroupResource, restoration::Action},
-    plan::restore::{Candidate, RestorePlan, collisions, facts::Kinds, rules::Rule},
+    plan::restore::{Candidate, RestorePlan, collisions, facts::Kinds, prune::Coverage, rules::Rule},
     report::{printer::LONGEST_NAME, progress::Progress, restore as report},
 };
 
@@ -57,25 +58,7 @@ pub(crate) async fn run(args: RestoreArgs, session: &Session) -> anyhow::Result<
     }
     let request = Request::complete(&args, session).await?;
     let cluster = session.cluster().await?;
-    let discovery = cluster.discover().await?;
-    let Collected { candidates, unreadable, .. } = collect(&request).await?;
-    let mut kinds =
-        Kinds::new(request.manifest.kinds.iter().map(|entry| entry.kind.clone()), &discovery.kinds);
-    define(&mut kinds, &candidates);
-    let looker = look::Looker {
-        cluster: cluster.clone(),
-        repository: request.repository.clone(),
-        point: request.point.id.clone(),
-        map: request.map.clone(),
-        rules: Arc::clone(&request.rules),
-    };
-    let facts = look::look(looker, &candidates, &kinds).await?;
-    let mut plan = RestorePlan::new(candidates, &facts, &kinds).without(unreadable);
-    drop(facts);
-    if !request.rules.fields().is_empty() {
-        plan.require_live();
-    }
-    dependants::find(&cluster, &mut plan, &discovery.kinds).await?;
+    let (plan, kinds) = make_plan(&request, &args, &cluster).await?;
     let passed_over = if request.policy_is_default { named_and_skipped(&plan, &BTreeMap::new()) } else { 0 };
     let shown =
         Shown { printer: &session.printer, format: args.output, point: &request.point.id, passed_over };
@@ -104,6 +87,46 @@ pub(crate) async fn run(args: RestoreArgs, session: &Session) -> anyhow::Result<
     }
     let mode = if args.dry_run.is_some() { WriteMode::DryRun } else { WriteMode::Real };
     execute(request, cluster, kinds, plan, mode, &args, session).await
+}
+
+/// Reads the restore point, looks at the cluster, and decides.
+async fn make_plan(
+    request: &Request,
+    args: &RestoreArgs,
+    cluster: &Cluster,
+) -> anyhow::Result<(RestorePlan, Kinds)> {
+    let discovery = cluster.discover().await?;
+    let Collected { candidates, unreadable, .. } = collect(request).await?;
+    let mut kinds =
+        Kinds::new(request.manifest.kinds.iter().map(|entry| entry.kind.clone()), &discovery.kinds);
+    define(&mut kinds, &candidates);
+    let looker = look::Looker {
+        cluster: cluster.clone(),
+        repository: request.repository.clone(),
+        point: request.point.id.clone(),
+        map: request.map.clone(),
+        rules: Arc::clone(&request.rules),
+    };
+    let facts = look::look(looker, &candidates, &kinds).await?;
+    let mut plan = RestorePlan::new(candidates, &facts, &kinds).without(unreadable);
+    if !request.rules.fields().is_empty() {
+        plan.require_live();
+    }
+    dependants::find(cluster, &mut plan, &discovery.kinds).await?;
+    if args.prune {
+        if !plan.unreadable.is_empty() {
+            return Err(Failure::new(
+                "nothing was changed: --prune needs the whole restore point, and some of it cannot be read",
+                "`kubectl backup check` says what; restore without --prune, or from another restore point",
+            )
+            .into());
+        }
+        let (manifest, wanted, map) = (&request.manifest, &request.wanted, &request.map);
+        let coverage = Coverage { manifest, wanted, map, kinds: &discovery.kinds };
+        let extras = prune::find(cluster, &plan, coverage).await?;
+        plan.delete(extras);
+    }
+    Ok((plan, kinds))
 }
 
 fn status(incomplete: bool) -> ExitStatus {
@@ -197,7 +220,10 @@ async fn execute(
         point: request.point.id.clone(),
         parallel: usize::from(args.parallel),
     };
-    let finished = execution.run().await;
+    let mut finished = execution.run().await;
+    if let Ok(finished) = &mut finished {
+        execution.writer.prune(execution.parallel, finished).await;
+    }
     progress.finish();
     let finished = finished?;
     let passed_over =

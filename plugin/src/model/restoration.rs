@@ -14,6 +14,8 @@ pub enum Action {
     Patch,
     /// It is there and differs; it will be deleted and made again.
     Replace,
+    /// It is there and not in the restore point; it will be deleted.
+    Delete,
     /// It is there and is the same.
     Unchanged,
     /// It is there and differs; the conflict policy leaves it.
@@ -29,7 +31,7 @@ pub enum Action {
 impl Action {
     /// Whether it changes the cluster.
     pub fn is_write(self) -> bool {
-        matches!(self, Self::Create | Self::Patch | Self::Replace)
+        matches!(self, Self::Create | Self::Patch | Self::Replace | Self::Delete)
     }
 }
 
@@ -43,6 +45,8 @@ pub enum Outcome {
     Patched,
     /// Deleted and made again.
     Replaced,
+    /// Deleted, since the restore point does not hold it.
+    Deleted,
     /// Was the same already.
     Unchanged,
     /// Differs, and the conflict policy left it.
@@ -58,7 +62,7 @@ pub enum Outcome {
 impl Outcome {
     /// Whether it changed the cluster.
     pub fn is_write(self) -> bool {
-        matches!(self, Self::Created | Self::Patched | Self::Replaced)
+        matches!(self, Self::Created | Self::Patched | Self::Replaced | Self::Deleted)
     }
 }
 

@@ -9,6 +9,7 @@ pub mod content;
 pub mod facts;
 pub mod fields;
 pub mod merge;
+pub mod prune;
 pub mod replace;
 pub mod rules;
 pub mod wanted;
@@ -28,6 +29,7 @@ use super::{
 use compare::Difference;
 use content::Content;
 use facts::{Facts, Kinds};
+use prune::Extra;
 use replace::Dependant;
 use rules::Rule;
 
@@ -42,6 +44,8 @@ pub enum Origin {
     Needed,
     /// A namespace that others need and that the restore point does not hold.
     Invented,
+    /// A live object that the restore point does not hold and that is to be deleted.
+    Extra,
 }
 
 /// What the first pass keeps of a saved object.
@@ -174,6 +178,34 @@ impl RestorePlan {
         Self { unreadable, ..self }
     }
 
+    /// Adds live objects that are to be deleted.
+    pub fn delete(&mut self, extras: Vec<Extra>) {
+        self.objects.extend(extras.into_iter().map(|extra| PlannedObject {
+            position: Position { wave: order::wave(&extra.target.resource), depth: 0 },
+            decision: Decision::because(Action::Delete, "is not in the restore point"),
+            owners: [].into(),
+            uid: Some(extra.uid),
+            waits_for_deletion: false,
+            owns: false,
+            difference: None,
+            resolution: Arc::default(),
+            dependants: Vec::new(),
+            candidate: Candidate {
+                mapped: (extra.target != extra.saved_key).then(|| Box::new(extra.target)),
+                key: extra.saved_key,
+                origin: Origin::Extra,
+                owners: [].into(),
+                content: None,
+                rule: Rule::Restore,
+            },
+        }));
+    }
+
+    /// The indices of objects that will be deleted, by step; the last step is to be done first.
+    pub fn deletions(&self) -> BTreeMap<Position, Vec<usize>> {
+        self.indices(|action| action == Action::Delete)
+    }
+
     /// Refuses what is not in the cluster: a single field needs an object to be set on.
     pub fn require_live(&mut self) {
         for object in &mut self.objects {
@@ -200,9 +232,13 @@ impl RestorePlan {
 
     /// The indices of objects that will be written, by step; a step may begin when the one before is done.
     pub fn steps(&self) -> BTreeMap<Position, Vec<usize>> {
+        self.indices(|action| action.is_write() && action != Action::Delete)
+    }
+
+    fn indices(&self, admits: impl Fn(Action) -> bool) -> BTreeMap<Position, Vec<usize>> {
         let mut steps: BTreeMap<Position, Vec<usize>> = BTreeMap::new();
         for (index, object) in self.objects.iter().enumerate() {
-            if object.decision.action.is_write() {
+            if admits(object.decision.action) {
                 steps.entry(object.position).or_default().push(index);
             }
         }
@@ -211,7 +247,18 @@ impl RestorePlan {
 
     /// The index of a saved object.
     pub fn find(&self, key: &ObjectKey) -> Option<usize> {
-        self.objects.binary_search_by(|object| object.candidate.key.cmp(key)).ok()
+        // Behind the saved ones are those that the restore point does not hold.
+        let saved = self.objects.partition_point(|object| object.candidate.origin != Origin::Extra);
+        self.objects[..saved].binary_search_by(|object| object.candidate.key.cmp(key)).ok()
+    }
+
+    /// The namespaces that saved objects come from, each with what it becomes.
+    pub fn namespaces(&self) -> BTreeSet<(&str, &str)> {
+        fn pair(object: &PlannedObject) -> Option<(&str, &str)> {
+            let saved = object.candidate.key.namespace.as_deref()?;
+            Some((saved, object.candidate.target().namespace.as_deref()?))
+        }
+        self.objects.iter().filter_map(pair).collect()
     }
 }
 

@@ -25,6 +25,7 @@ impl State for Action {
             Self::Create => "create",
             Self::Patch => "patch",
             Self::Replace => "replace",
+            Self::Delete => "delete",
             Self::Unchanged => "unchanged",
             Self::Skip => "skip",
             Self::Conflict => "conflict",
@@ -34,7 +35,10 @@ impl State for Action {
     }
 
     fn is_notable(self) -> bool {
-        matches!(self, Self::Patch | Self::Replace | Self::Skip | Self::Conflict | Self::Refuse)
+        matches!(
+            self,
+            Self::Patch | Self::Replace | Self::Delete | Self::Skip | Self::Conflict | Self::Refuse
+        )
     }
 }
 
@@ -44,6 +48,7 @@ impl State for Outcome {
             Self::Created => "created",
             Self::Patched => "patched",
             Self::Replaced => "replaced",
+            Self::Deleted => "deleted",
             Self::Unchanged => "unchanged",
             Self::Skipped => "skipped",
             Self::Left => "left",
@@ -53,7 +58,10 @@ impl State for Outcome {
     }
 
     fn is_notable(self) -> bool {
-        matches!(self, Self::Patched | Self::Replaced | Self::Skipped | Self::Refused | Self::NotTried)
+        matches!(
+            self,
+            Self::Patched | Self::Replaced | Self::Deleted | Self::Skipped | Self::Refused | Self::NotTried
+        )
     }
 }
 

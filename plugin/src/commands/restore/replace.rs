@@ -172,7 +172,8 @@ impl Writer {
         }))
     }
 
-    async fn holds_data(&self, claim: &Value) -> Result<Option<String>, RequestError> {
+    /// Why a claim must stay: its volume would go with it.
+    pub(super) async fn holds_data(&self, claim: &Value) -> Result<Option<String>, RequestError> {
         let Some(volume) = claim["spec"]["volumeName"].as_str().filter(|name| !name.is_empty()) else {
             return Ok(None);
         };

@@ -219,6 +219,11 @@ impl Writer {
         self.make(job).await
     }
 
+    /// Pauses before another try; false if it was the last one, or the restore was interrupted.
+    pub(super) async fn try_again(&self, attempt: u32) -> bool {
+        attempt < TRIES && self.waiting.pause(pause(attempt)).await
+    }
+
     /// Makes an object that is not there.
     pub(super) async fn make(&self, job: &Job<'_>) -> Result<Finished, WriteError> {
         let written = self.cluster.create_object(job.kind, job.key, &job.body, self.mode).await?;
