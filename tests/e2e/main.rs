@@ -7,6 +7,7 @@
 mod conflict;
 mod crash;
 mod create;
+mod damage;
 mod inspect;
 mod manners;
 mod restore;
