@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, sync::PoisonError};
 
 use crate::{
     cli::output::RecordFormat,
+    commands::failure::Failure,
     exit::ExitStatus,
     model::{
         object::kubectl_name,
@@ -190,11 +191,11 @@ impl Shown<'_> {
         }
         self.printer.note(&format!("restored from {}: {}", self.point, report::summary(objects)));
         if interrupted {
-            self.printer.error(
-                "error: the restore was interrupted before its end\n\nhint: run it again; what is done already is \
-                 left as it is",
-            );
-            return Ok(ExitStatus::Failed);
+            return Err(Failure::new(
+                "the restore was interrupted before its end",
+                "run it again; what is done already is left as it is",
+            )
+            .into());
         }
         self.hint_at_policy();
         Ok(super::status(self.passed_over > 0 || objects.iter().any(is_undone)))
