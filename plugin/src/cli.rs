@@ -9,6 +9,7 @@ pub mod output;
 pub mod repository;
 pub mod restore;
 pub mod selection;
+pub mod transform;
 pub mod upkeep;
 
 use clap::{ArgAction, Parser, Subcommand};
@@ -89,6 +90,8 @@ pub enum Command {
     ///
     /// Exits 0 when there is no difference, 1 when there is one, and above 1 when comparing failed.
     Diff(inspect::DiffArgs),
+    /// Show what transforms would do to objects, without a cluster
+    Transform(transform::TransformArgs),
     /// Show in which restore points an object changed
     History(inspect::HistoryArgs),
     /// Delete restore points

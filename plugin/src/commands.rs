@@ -19,6 +19,7 @@ pub(crate) mod point;
 pub(crate) mod restore;
 mod saved_kinds;
 pub(crate) mod session;
+pub(crate) mod transform;
 pub(crate) mod unreadable;
 mod version;
 
@@ -44,6 +45,7 @@ pub(crate) async fn run(cli: Cli, printer: &Printer) -> anyhow::Result<ExitStatu
         Command::Ls(args) => ls::run(args, &session).await,
         Command::Get(args) => get::run(args, &session).await,
         Command::Diff(args) => diff::run(args, &session).await,
+        Command::Transform(args) => transform::run(args, &session).await,
         Command::History(args) => history::run(args, &session).await,
         Command::Delete(args) => delete::run(args, &session).await,
         Command::Check(args) => check::run(args, &session).await,

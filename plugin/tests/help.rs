@@ -4,7 +4,7 @@
 
 use std::process::Command;
 
-const VERBS: [&str; 13] = [
+const VERBS: [&str; 14] = [
     "create",
     "restore",
     "list",
@@ -12,6 +12,7 @@ const VERBS: [&str; 13] = [
     "ls",
     "get",
     "diff",
+    "transform",
     "history",
     "delete",
     "check",

@@ -12,4 +12,5 @@ mod inspect;
 mod manners;
 mod restore;
 mod smoke;
+mod transform;
 mod world;

@@ -1,6 +1,8 @@
 //! `kubectl backup restore`.
 
-use clap::ValueEnum;
+use std::path::PathBuf;
+
+use clap::{ValueEnum, ValueHint};
 
 use super::{
     output::RecordFormat,
@@ -64,6 +66,9 @@ pub struct RestoreArgs {
     /// `spec.template.spec.containers[name=web].image`; repeat for several
     #[arg(long = "field", value_name = "PATH", requires = "objects")]
     pub fields: Vec<String>,
+    /// Change the objects as this file says before they are written; repeat for several, which run in this order
+    #[arg(long = "transform", value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub transforms: Vec<PathBuf>,
     /// What to do with an object that exists and differs
     #[arg(long, value_enum)]
     pub on_conflict: Option<OnConflict>,

@@ -59,6 +59,9 @@ pub(crate) async fn run(args: RestoreArgs, session: &Session) -> anyhow::Result<
     let request = Request::complete(&args, session).await?;
     let cluster = session.cluster().await?;
     let (plan, kinds) = make_plan(&request, &args, &cluster).await?;
+    for warning in request.preparation.warnings() {
+        session.printer.warning(&warning);
+    }
     let passed_over = if request.policy_is_default { named_and_skipped(&plan, &BTreeMap::new()) } else { 0 };
     let shown =
         Shown { printer: &session.printer, format: args.output, point: &request.point.id, passed_over };
@@ -104,7 +107,7 @@ async fn make_plan(
         cluster: cluster.clone(),
         repository: request.repository.clone(),
         point: request.point.id.clone(),
-        map: request.map.clone(),
+        preparation: Arc::clone(&request.preparation),
         rules: Arc::clone(&request.rules),
     };
     let facts = look::look(looker, &candidates, &kinds).await?;
@@ -121,7 +124,7 @@ async fn make_plan(
             )
             .into());
         }
-        let (manifest, wanted, map) = (&request.manifest, &request.wanted, &request.map);
+        let (manifest, wanted, map) = (&request.manifest, &request.wanted, &request.preparation.map);
         let coverage = Coverage { manifest, wanted, map, kinds: &discovery.kinds };
         let extras = prune::find(cluster, &plan, coverage).await?;
         plan.delete(extras);
@@ -135,8 +138,11 @@ fn status(incomplete: bool) -> ExitStatus {
 
 /// The first pass, and what can be wrong with the words of the selection.
 async fn collect(request: &Request) -> anyhow::Result<Collected> {
-    let collector =
-        Collector::new(request.wanted.clone(), request.map.clone(), request.rules.fields().clone());
+    let collector = Collector::new(
+        request.wanted.clone(),
+        Arc::clone(&request.preparation),
+        request.rules.fields().clone(),
+    );
     let (repository, id) = (request.repository.clone(), request.point.id.clone());
     let collected = blocking(move || collector.collect(&repository, &id))
         .await
@@ -209,7 +215,7 @@ async fn execute(
             cluster,
             kinds,
             plan,
-            map: request.map,
+            preparation: request.preparation,
             rules: request.rules,
             mode,
             owners: Owners::default(),

@@ -9,6 +9,7 @@ pub mod content;
 pub mod facts;
 pub mod fields;
 pub mod merge;
+pub mod prepare;
 pub mod prune;
 pub mod replace;
 pub mod rules;
@@ -353,6 +354,7 @@ fn decision(
                 return Decision::because(Action::Leave, reason.clone());
             }
         }
+        Rule::Refuse(reason) => return Decision::because(Action::Refuse, reason.clone()),
         Rule::Restore => {}
     }
     if let Some(reason) = kinds.unserved(&candidate.key.resource) {

@@ -127,7 +127,9 @@ fn positional(line: &Line<'_>, argument: &Arg, typed: &str) -> Wanted {
     };
     match line.verb_name() {
         "describe" | "delete" => Wanted::RestorePoint { typed, given: line.positionals.clone() },
-        "restore" | "ls" | "get" | "diff" if before == 0 => Wanted::RestorePoint { typed, given: Vec::new() },
+        "restore" | "ls" | "get" | "diff" | "transform" if before == 0 => {
+            Wanted::RestorePoint { typed, given: Vec::new() }
+        }
         "ls" => Wanted::Kinds { typed, origin: origin(line) },
         // `TYPE NAME`: the word before says of which kind.
         "create" | "history" if line.positionals.first().is_some_and(|word| !word.contains('/')) => {
@@ -138,14 +140,16 @@ fn positional(line: &Line<'_>, argument: &Arg, typed: &str) -> Wanted {
                 kind: line.positionals[0].clone(),
             }
         }
-        "restore" if line.positionals.get(1).is_some_and(|word| !word.contains('/')) => Wanted::Name {
-            typed,
-            origin: origin(line),
-            namespaces: namespaces(line),
-            kind: line.positionals[1].clone(),
-        },
+        "restore" | "transform" if line.positionals.get(1).is_some_and(|word| !word.contains('/')) => {
+            Wanted::Name {
+                typed,
+                origin: origin(line),
+                namespaces: namespaces(line),
+                kind: line.positionals[1].clone(),
+            }
+        }
         "diff" if before == 1 => object(Alone::RestorePoint),
-        "create" | "history" | "restore" | "diff" => object(Alone::Never),
+        "create" | "history" | "restore" | "diff" | "transform" => object(Alone::Never),
         "get" if before == 1 => object(Alone::Kind),
         "get" => match &line.positionals[1] {
             kind if kind.contains('/') => object(Alone::Never),
@@ -253,6 +257,7 @@ mod tests {
 
     #[rstest]
     #[case::file("list|--kubeconfig|", Directive::FILES)]
+    #[case::file_of_transforms("restore|latest|--transform|", Directive::FILES)]
     #[case::folder("list|--repo|", Directive::FOLDERS)]
     #[case::neither("list|--as|", Directive::NO_FILES)]
     #[case::template_follows("get|latest|cm|-o|jsonp", Directive::NO_SPACE)]
@@ -282,6 +287,7 @@ mod tests {
     #[rstest]
     #[case::create("create|-n|shop,web|dep", "dep", Origin::Cluster, &["shop", "web"], Alone::Never)]
     #[case::restore("restore|latest|deploy/w", "deploy/w", in_point("latest"), &[], Alone::Never)]
+    #[case::transform("transform|-f|a.yaml|latest|d", "d", in_point("latest"), &[], Alone::Never)]
     #[case::get("get|3f|-nshop|", "", in_point("3f"), &["shop"], Alone::Kind)]
     #[case::get_after_an_object("get|3f|cm/a|", "", in_point("3f"), &[], Alone::Never)]
     #[case::diff_second_word("diff|3f|", "", in_point("3f"), &[], Alone::RestorePoint)]

@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     ops::ControlFlow,
+    sync::Arc,
 };
 
 use anyhow::Context;
@@ -18,12 +19,12 @@ use crate::{
         unreadable::Unreadable,
     },
     plan::{
-        map_namespace::NamespaceMap,
         referenced::References,
         restore::{
             Candidate, Origin,
             content::Content,
             fields::Fields,
+            prepare::Preparation,
             rules::{Rule, rule},
             wanted::Wanted,
         },
@@ -34,7 +35,7 @@ use crate::{
 /// Reads the restore point once and keeps what is asked for.
 pub(super) struct Collector {
     wanted: Wanted,
-    map: NamespaceMap,
+    preparation: Arc<Preparation>,
     candidates: Vec<Candidate>,
     references: References,
     fields: Fields,
@@ -54,10 +55,10 @@ pub(super) struct Collected {
 }
 
 impl Collector {
-    pub(super) fn new(wanted: Wanted, map: NamespaceMap, fields: Fields) -> Self {
+    pub(super) fn new(wanted: Wanted, preparation: Arc<Preparation>, fields: Fields) -> Self {
         Self {
             wanted,
-            map,
+            preparation,
             fields,
             missing_fields: Vec::new(),
             candidates: Vec::new(),
@@ -103,7 +104,7 @@ impl Collector {
         let unreadable = lost.into_iter().map(|range| {
             let name = range.first.as_deref().unwrap_or_default();
             let key = ObjectKey::new(range.resource.clone(), range.namespace.as_deref(), name);
-            (self.map.target_key(&key), range)
+            (self.preparation.map.target_key(&key), range)
         });
         Ok(Collected {
             unreadable: unreadable.collect(),
@@ -161,21 +162,27 @@ impl Collector {
     }
 
     fn keep(&mut self, key: ObjectKey, origin: Origin, mut body: serde_json::Value) {
-        let rule = rule(&key.resource, &body, origin == Origin::Named);
+        let mut rule = rule(&key.resource, &body, origin == Origin::Named);
         if let (Some(namespace), Rule::Restore | Rule::LeaveWithOwner { .. }) = (&key.namespace, &rule)
             && !self.needed.contains(namespace)
         {
             self.needed.insert(namespace.clone());
         }
         let owners = owners(&body).into();
-        self.map.apply(&key.resource, &mut body);
-        let target = self.map.target_key(&key);
+        if !matches!(rule, Rule::Leave(_))
+            && let Err(error) = self.preparation.plan(&key.resource, &mut body)
+            && rule == Rule::Restore
+        {
+            rule = Rule::Refuse(error.to_string());
+        }
+        let map = &self.preparation.map;
+        let target = map.target_key(&key);
         self.candidates.push(Candidate {
             mapped: (target != key).then(|| Box::new(target)),
             origin,
             owners,
             // Only a mapping can make two objects one.
-            content: (!self.map.is_empty()).then(|| Content::of(&key.resource, body)),
+            content: (!map.is_empty()).then(|| Content::of(&key.resource, body)),
             rule,
             key,
         });

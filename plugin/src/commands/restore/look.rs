@@ -21,10 +21,10 @@ use crate::{
     },
     plan::{
         conflict::rules::Rules,
-        map_namespace::NamespaceMap,
         restore::{
             Candidate, Origin,
             facts::{Facts, Kinds, LiveObject},
+            prepare::Preparation,
             rules::Rule,
         },
     },
@@ -43,7 +43,7 @@ pub(super) struct Looker {
     pub(super) cluster: Cluster,
     pub(super) repository: Repository,
     pub(super) point: RestorePointId,
-    pub(super) map: NamespaceMap,
+    pub(super) preparation: Arc<Preparation>,
     pub(super) rules: Arc<Rules>,
 }
 
@@ -141,7 +141,9 @@ fn groups(candidates: &[Candidate], kinds: &Kinds, namespaces: &BTreeSet<String>
     for (index, candidate) in candidates.iter().enumerate() {
         let target = candidate.target();
         let namespace = target.namespace.as_deref();
-        if matches!(candidate.rule, Rule::Leave(_)) || namespace.is_some_and(|it| !namespaces.contains(it)) {
+        if matches!(candidate.rule, Rule::Leave(_) | Rule::Refuse(_))
+            || namespace.is_some_and(|it| !namespaces.contains(it))
+        {
             continue;
         }
         // In the version it was saved in: what is compared must have the same shape.
@@ -236,14 +238,15 @@ impl Looker {
             scope: Some(group.kind.scope),
             names: Some(first.clone()..=last.clone()),
         };
-        let (repository, point, map) = (self.repository.clone(), self.point.clone(), self.map.clone());
+        let (repository, point) = (self.repository.clone(), self.point.clone());
+        let preparation = Arc::clone(&self.preparation);
         let (rules, namespace) = (Arc::clone(&self.rules), group.namespace.clone());
         blocking(move || {
             let mut waiting: HashMap<String, (usize, Value)> =
                 met.into_iter().map(|met| (met.saved_name, (met.index, met.body))).collect();
             let mut compared = Vec::with_capacity(waiting.len());
             let compare = |mut saved: Value, live: &Value| {
-                map.apply(&resource, &mut saved);
+                preparation.compare(&resource, &mut saved);
                 let name = live["metadata"]["name"].as_str().unwrap_or_default();
                 let target = ObjectKey::new(resource.clone(), namespace.as_deref(), name);
                 rules.compare(&target, &saved, live)
@@ -279,7 +282,7 @@ async fn owner_uids(
     kinds: &Kinds,
 ) -> anyhow::Result<BTreeMap<ObjectKey, String>> {
     let mut wanted = BTreeSet::new();
-    for candidate in candidates.iter().filter(|it| !matches!(it.rule, Rule::Leave(_))) {
+    for candidate in candidates.iter().filter(|it| !matches!(it.rule, Rule::Leave(_) | Rule::Refuse(_))) {
         let namespace = candidate.target().namespace.as_deref();
         wanted.extend(candidate.owners.iter().filter_map(|owner| kinds.owner_key(owner, namespace)));
     }

@@ -42,7 +42,7 @@ impl Writer {
     /// Sets what `patch.body` states on `live`.
     pub(super) async fn patch(&self, patch: &Patch<'_>, live: Value) -> Result<Finished, WriteError> {
         let mut wanted = patch.body.clone();
-        if !self.map.is_empty() && patch.kind.resource.plural == "clusterrolebindings" {
+        if !self.preparation.map.is_empty() && patch.kind.resource.plural == "clusterrolebindings" {
             keep_live_subjects(&mut wanted, &live);
         }
         let wanted = self.rules.fields().narrow(&wanted, &live);

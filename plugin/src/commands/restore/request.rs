@@ -10,6 +10,7 @@ use crate::{
         point::{self, OpenPoint},
         saved_kinds,
         session::Session,
+        transform::files,
     },
     model::{
         resource::ResourceType,
@@ -21,7 +22,7 @@ use crate::{
         field_path::FieldPath,
         map_namespace::NamespaceMap,
         point_reference::Incomplete,
-        restore::{fields::Fields, wanted::Wanted},
+        restore::{fields::Fields, prepare::Preparation, wanted::Wanted},
         select::{KindFilter, LabelSelector, parse_named_objects},
     },
 };
@@ -34,7 +35,8 @@ pub(super) struct Request {
     pub(super) point: RestorePoint,
     pub(super) manifest: Manifest,
     pub(super) wanted: Wanted,
-    pub(super) map: NamespaceMap,
+    /// Shared by the plan, the comparison and the writes.
+    pub(super) preparation: Arc<Preparation>,
     pub(super) rules: Arc<Rules>,
     /// The user wrote no policy: an object named and then skipped was not done as asked.
     pub(super) policy_is_default: bool,
@@ -57,6 +59,7 @@ impl Request {
         let map = NamespaceMap::parse(&args.map_namespace).map_err(|error| {
             UsageError::with_hint(error.to_string(), "for example: --map-namespace shop=shop-test")
         })?;
+        let transforms = files::read(&args.transforms)?;
         parse_named_objects(&args.objects)?;
         let fields = fields(args)?;
         args.filter.selector.as_deref().map(LabelSelector::parse).transpose()?;
@@ -68,7 +71,8 @@ impl Request {
         check_map(&map, &manifest)?;
         let rules = Arc::new(Rules::for_all(resolution(args), fields));
         let policy_is_default = args.on_conflict.is_none() && args.fields.is_empty();
-        Ok(Self { repository, point, manifest, wanted, map, rules, policy_is_default })
+        let preparation = Arc::new(Preparation::new(map, transforms));
+        Ok(Self { repository, point, manifest, wanted, preparation, rules, policy_is_default })
     }
 
     /// Every `TYPE/NAME` means exactly one object.

@@ -18,9 +18,9 @@ use crate::{
     },
     plan::{
         conflict::{Resolution, decide, rules::Rules},
-        map_namespace::NamespaceMap,
-        restore::{Origin, OwnerLink, PlannedObject, RestorePlan, facts::Kinds},
-        sanitize::{give_up_allocations, owners::relink, sanitize},
+        restore::{Origin, OwnerLink, PlannedObject, RestorePlan, facts::Kinds, prepare::Preparation},
+        sanitize::{give_up_allocations, owners::relink},
+        transform::TransformError,
     },
 };
 
@@ -77,7 +77,7 @@ pub(super) struct Writer {
     pub(super) cluster: Cluster,
     pub(super) kinds: Kinds,
     pub(super) plan: RestorePlan,
-    pub(super) map: NamespaceMap,
+    pub(super) preparation: Arc<Preparation>,
     pub(super) rules: Arc<Rules>,
     pub(super) mode: WriteMode,
     /// What became of the owners in this run.
@@ -123,7 +123,12 @@ impl Writer {
             let refused = Finished::because(Outcome::Refused, reason);
             return self.note_owner(index, Finished { worth_another_try: true, ..refused });
         }
-        let notes = self.prepare(object, &mut body);
+        let notes = match self.prepare(object, &mut body) {
+            Ok(notes) => notes,
+            Err(error) => {
+                return self.note_owner(index, Finished::because(Outcome::Refused, error.to_string()));
+            }
+        };
         let mut job = Job { index, object, kind, key, body };
         let mut finished = self.insist(&job).await;
         if let Some(note) = give_up_taken(&mut job, &finished) {
@@ -181,11 +186,10 @@ impl Writer {
             .then(|| format!("not checked: namespace `{namespace}` is not there yet"))
     }
 
-    /// Maps, cleans and links; returns what a user should know.
-    fn prepare(&self, object: &PlannedObject, body: &mut Value) -> Vec<String> {
+    /// Maps, cleans, transforms and links; returns what a user should know.
+    fn prepare(&self, object: &PlannedObject, body: &mut Value) -> Result<Vec<String>, TransformError> {
         let resource = &object.candidate.key.resource;
-        self.map.apply(resource, body);
-        let mut notes = sanitize(resource, body, &self.plan.sanitize);
+        let mut notes = self.preparation.write(resource, body, &self.plan.sanitize)?;
         notes.extend(relink(body, |owner| {
             let (_, link) = object.owners.iter().find(|(saved, _)| saved == owner)?;
             match link {
@@ -197,7 +201,7 @@ impl Writer {
                 OwnerLink::Gone => None,
             }
         }));
-        notes
+        Ok(notes)
     }
 
     async fn create(&self, job: &Job<'_>, course: &mut Course) -> Result<Finished, WriteError> {

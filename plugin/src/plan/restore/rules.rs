@@ -13,6 +13,8 @@ pub enum Rule {
     Restore,
     /// Leave it, for this reason.
     Leave(String),
+    /// It was asked for and cannot be prepared, for this reason.
+    Refuse(String),
     /// Leave it if this owner is restored or alive, since the owner makes it again; else restore it.
     LeaveWithOwner {
         /// The owner.

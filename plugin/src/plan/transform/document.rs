@@ -248,6 +248,8 @@ fn explained(error: &serde_saphyr::Error) -> TransformFileError {
         },
         Error::SerdeMissingField { field, .. } => format!("`{field}` is missing"),
         Error::DuplicateMappingKey { key: Some(key), .. } => format!("`{key}` is there twice"),
+        Error::InvalidScalar { ty: "u32", .. } => "expected a whole number, 0 or more".to_owned(),
+        Error::InvalidScalar { ty: "boolean", .. } => "expected true or false".to_owned(),
         other => plain(&other.to_string()),
     };
     TransformFileError { line: error.location().map(|location| location.line()), reason }
@@ -256,9 +258,9 @@ fn explained(error: &serde_saphyr::Error) -> TransformFileError {
 /// Without the place, which is said in front.
 fn plain(message: &str) -> String {
     let first = message.lines().next().unwrap_or_default();
-    let without =
+    let after =
         first.split_once(": ").filter(|(place, _)| place.contains("line ")).map_or(first, |(_, rest)| rest);
-    without.to_owned()
+    after.rsplit_once(" at line ").map_or(after, |(reason, _)| reason).to_owned()
 }
 
 fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {

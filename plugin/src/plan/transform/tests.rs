@@ -115,6 +115,13 @@ fn several_documents_are_one_file() {
     "- name: a\n  match: {where: [{field: a, zzz: 1}]}\n  replicas: 0\n",
     "line 5: there is no field `zzz` here; known are field, equals, exists, glob, regex"
 )]
+#[case::broken_yaml(
+    "- {name: a, set: {data['x']: y}}\n",
+    "line 4: while parsing a flow mapping, did not find expected ',' or '}'"
+)]
+#[case::wrong_type("- name: a\n  replicas: many\n", "line 5: expected a whole number, 0 or more")]
+#[case::no_truth_value("- name: a\n  suspendCronJobs: soon\n", "line 5: expected true or false")]
+#[case::negative("- name: a\n  replicas: -1\n", "line 5: expected a whole number, 0 or more")]
 #[case::no_name("- replicas: 0\n", "line 4: `name` is missing")]
 #[case::no_operation(
     "- name: a\n",
@@ -169,6 +176,65 @@ fn says_what_is_wrong(#[case] entries: &str, #[case] expected: &str) {
 )]
 fn documents_of_another_kind(#[case] text: &str, #[case] expected: &str) {
     assert_eq!(Transforms::parse(text).unwrap_err().to_string(), expected);
+}
+
+/// Every example of the documentation, with an object that it changes.
+#[test]
+fn examples_of_the_documentation_work() {
+    let text = include_str!("../../../../docs/transforms.md");
+    let examples: Vec<&str> = text
+        .split("```yaml\n")
+        .skip(1)
+        .filter_map(|rest| rest.split_once("```").map(|(code, _)| code))
+        .collect();
+    let mut words = Vec::new();
+    for example in &examples {
+        let transforms = Transforms::parse(example).unwrap_or_else(|error| panic!("{error} in\n{example}"));
+        let mut tally = Tally::default();
+        for mut object in objects_of_the_documentation() {
+            transforms.apply(&mut object, &mut tally).unwrap();
+        }
+        assert_eq!(transforms.warnings(&tally), [""; 0], "in\n{example}");
+        words.extend(example.split_whitespace());
+    }
+    for operation in [
+        "set:",
+        "remove:",
+        "jsonPatch:",
+        "mergePatch:",
+        "strategicMergePatch:",
+        "storageClass:",
+        "imageRegistry:",
+        "ingressHost:",
+        "replicas:",
+        "nodeSelector:",
+        "suspendCronJobs:",
+    ] {
+        assert!(words.contains(&operation), "no example of `{operation}`");
+    }
+}
+
+fn objects_of_the_documentation() -> Vec<Value> {
+    let pods = json!({"spec": {"nodeName": "n", "containers": [
+        {"name": "web", "image": "docker.io/library/nginx"}, {"name": "agent", "image": "quay.io/acme/agent:1"}]}});
+    vec![
+        json!({"apiVersion": "apps/v1", "kind": "Deployment",
+               "metadata": {"name": "web", "namespace": "shop", "labels": {"app": "web"}},
+               "spec": {"replicas": 2, "template": pods}}),
+        json!({"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "database"},
+               "spec": {"replicas": 1, "template": pods}}),
+        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "web-config"}, "data": {}}),
+        json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"},
+               "spec": {"type": "LoadBalancer", "loadBalancerIP": "192.0.2.1"}}),
+        json!({"apiVersion": "cert-manager.io/v1", "kind": "Certificate", "metadata": {"name": "web"},
+               "spec": {"renewBefore": "1h", "issuerRef": {"name": "real"}}}),
+        json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "data"},
+               "spec": {"storageClassName": "managed-premium"}}),
+        json!({"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": {"name": "web"},
+               "spec": {"rules": [{"host": "www.shop.example"}]}}),
+        json!({"apiVersion": "batch/v1", "kind": "CronJob", "metadata": {"name": "mails"},
+               "spec": {"jobTemplate": {"spec": {"template": pods}}}}),
+    ]
 }
 
 proptest! {

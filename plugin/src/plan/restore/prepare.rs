@@ -1,0 +1,135 @@
+//! What becomes of a saved object on its way into the cluster, in one place, so that what is compared with the live
+//! object is what will be written.
+//!
+//! Namespaces are mapped first, then the object is cleaned, then the transforms run: they see the object as the cluster
+//! would get it, and have the last word. Owner references get their new uids after that, while restoring.
+
+use std::sync::{Mutex, PoisonError};
+
+use serde_json::Value;
+
+use crate::{
+    model::resource::GroupResource,
+    plan::{
+        map_namespace::NamespaceMap,
+        sanitize::{SanitizeContext, sanitize},
+        transform::{Tally, TransformError, Transforms},
+    },
+};
+
+/// How objects are prepared in one run.
+#[derive(Debug, Default)]
+pub struct Preparation {
+    /// Which namespace becomes which.
+    pub map: NamespaceMap,
+    transforms: Transforms,
+    tally: Mutex<Tally>,
+}
+
+impl Preparation {
+    /// From what the user asked for.
+    pub fn new(map: NamespaceMap, transforms: Transforms) -> Self {
+        Self { map, transforms, tally: Mutex::default() }
+    }
+
+    /// For the plan, the first time that an object is met: counts which transforms matched it.
+    ///
+    /// Cleaned no further than the transforms need, since comparing cleans both sides by itself.
+    pub fn plan(&self, resource: &GroupResource, body: &mut Value) -> Result<(), TransformError> {
+        self.map.apply(resource, body);
+        if self.transforms.is_empty() {
+            return Ok(());
+        }
+        sanitize(resource, body, &SanitizeContext::default());
+        let mut tally = self.tally.lock().unwrap_or_else(PoisonError::into_inner);
+        self.transforms.apply(body, &mut tally).map(drop)
+    }
+
+    /// For the comparison with a live object. What a transform fails on was refused before.
+    pub fn compare(&self, resource: &GroupResource, body: &mut Value) {
+        self.map.apply(resource, body);
+        if !self.transforms.is_empty() {
+            sanitize(resource, body, &SanitizeContext::default());
+            let _ = self.transforms.apply(body, &mut Tally::default());
+        }
+    }
+
+    /// For the write; returns what a user should know about the object.
+    pub fn write(
+        &self,
+        resource: &GroupResource,
+        body: &mut Value,
+        context: &SanitizeContext,
+    ) -> Result<Vec<String>, TransformError> {
+        self.map.apply(resource, body);
+        let notes = sanitize(resource, body, context);
+        self.transforms.apply(body, &mut Tally::default())?;
+        Ok(notes)
+    }
+
+    /// What hints at a mistake in a file of transforms, once all objects were met.
+    pub fn warnings(&self) -> Vec<String> {
+        self.transforms.warnings(&self.tally.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn preparation() -> Preparation {
+        let map = NamespaceMap::parse(&["shop=test".to_owned()]).unwrap();
+        let transforms = Transforms::parse(
+            "apiVersion: backup.kubectl.io/v1alpha1\nkind: Transforms\ntransforms:\n\
+             - name: fixed-ip\n  match: {namespaces: [test], where: [{field: spec.clusterIP, exists: false}]}\n  \
+               set: {spec.clusterIP: 10.0.0.7}\n\
+             - {name: broken, match: {names: [bad]}, set: {metadata.name: good}}\n",
+        );
+        Preparation::new(map, transforms.unwrap())
+    }
+
+    fn service(name: &str) -> Value {
+        json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": name, "namespace": "shop", "uid": "1"},
+               "spec": {"clusterIP": "10.0.0.1", "ports": []}, "status": {}})
+    }
+
+    #[test]
+    fn transforms_see_the_mapped_and_cleaned_object_and_have_the_last_word() {
+        let services = GroupResource::new("services", "");
+        let mut written = service("web");
+        preparation().write(&services, &mut written, &SanitizeContext::default()).unwrap();
+        assert_eq!(
+            written,
+            json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web", "namespace": "test"},
+                   "spec": {"clusterIP": "10.0.0.7", "ports": []}})
+        );
+    }
+
+    #[test]
+    fn what_is_compared_is_what_is_written() {
+        let services = GroupResource::new("services", "");
+        let (mut planned, mut compared, mut written) = (service("web"), service("web"), service("web"));
+        let preparation = preparation();
+        preparation.plan(&services, &mut planned).unwrap();
+        preparation.compare(&services, &mut compared);
+        preparation.write(&services, &mut written, &SanitizeContext::default()).unwrap();
+        assert_eq!(planned, written);
+        assert_eq!(compared, written);
+        assert_eq!(preparation.warnings(), ["transform `broken` matches none of the objects"]);
+    }
+
+    #[test]
+    fn a_transform_that_fails_is_told_by_plan_and_write() {
+        let services = GroupResource::new("services", "");
+        let planned = preparation().plan(&services, &mut service("bad")).unwrap_err();
+        let written =
+            preparation().write(&services, &mut service("bad"), &SanitizeContext::default()).unwrap_err();
+        assert_eq!(planned, written);
+        assert_eq!(
+            planned.to_string(),
+            "transform `broken`: it would change `metadata.name`, by which the object is known"
+        );
+    }
+}
