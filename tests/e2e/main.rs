@@ -10,6 +10,7 @@ mod create;
 mod damage;
 mod inspect;
 mod manners;
+mod published;
 mod restore;
 mod smoke;
 mod transform;

@@ -8,6 +8,7 @@ mod api;
 mod kill;
 mod measure;
 mod performance;
+mod planning;
 mod plugin;
 mod workload;
 
@@ -56,6 +57,12 @@ enum Action {
         #[arg(long, default_value_t = 300)]
         rounds: usize,
     },
+    /// Plan to patch objects that all exist and differ
+    Plan {
+        /// How many
+        #[arg(long, default_value_t = 10_000)]
+        conflicts: usize,
+    },
 }
 
 #[tokio::main]
@@ -75,6 +82,7 @@ async fn main() -> anyhow::Result<()> {
     }
     match options.action {
         Some(Action::Kill { rounds }) => kill_rounds(&binary, rounds).await,
+        Some(Action::Plan { conflicts }) => plan(&options, conflicts, &binary).await,
         None => measure_all(&options, &binary).await,
     }
 }
@@ -106,6 +114,14 @@ async fn measure_all(options: &Options, binary: &Path) -> anyhow::Result<()> {
         let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/performance.md");
         performance::update_page(&page, &(place + &performance::table(&all)))?;
     }
+    Ok(())
+}
+
+async fn plan(options: &Options, conflicts: usize, binary: &Path) -> anyhow::Result<()> {
+    let workload = Workload { objects: conflicts, namespaces: options.namespaces };
+    let site = Site::start(binary, "plan").await?;
+    let planning = planning::measure(&site.api, &site.plugin, workload, &say).await?;
+    println!("{}", planning.table(workload));
     Ok(())
 }
 
