@@ -20,3 +20,4 @@ pub mod rights;
 pub mod sanitize;
 pub mod select;
 pub mod transform;
+pub mod user_file;

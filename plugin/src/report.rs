@@ -6,6 +6,7 @@ pub mod create;
 pub mod difference;
 pub mod doctor;
 pub mod document;
+pub mod explain;
 pub mod jsonpath;
 pub mod log;
 pub mod missing;

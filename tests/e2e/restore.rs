@@ -1,5 +1,7 @@
 //! Restore on a real API server: what comes back, what is left, what is refused, and what is never touched.
 
+mod rules;
+
 use std::{thread, time::Duration};
 
 use serde_json::{Value, json};

@@ -44,6 +44,9 @@ pub enum DryRun {
   # One key of a ConfigMap, and nothing else of it
   kubectl backup restore latest cm/app -n shop --field \"data['app.conf']\"
 
+  # What would become of one object, and why
+  kubectl backup restore latest deploy/web -n shop --rules rules.yaml --explain
+
   # A copy of the namespace beside the original
   kubectl backup restore latest:shop --map-namespace shop=shop-test")]
 pub struct RestoreArgs {
@@ -64,7 +67,7 @@ pub struct RestoreArgs {
     pub map_namespace: Vec<String>,
     /// Of the objects named, only this field: `spec.replicas`, `data['app.conf']`,
     /// `spec.template.spec.containers[name=web].image`; repeat for several
-    #[arg(long = "field", value_name = "PATH", requires = "objects")]
+    #[arg(long = "field", value_name = "PATH", requires = "objects", conflicts_with = "rules")]
     pub fields: Vec<String>,
     /// Change the objects as this file says before they are written; repeat for several, which run in this order
     #[arg(long = "transform", value_name = "FILE", value_hint = ValueHint::FilePath)]
@@ -72,6 +75,9 @@ pub struct RestoreArgs {
     /// What to do with an object that exists and differs
     #[arg(long, value_enum)]
     pub on_conflict: Option<OnConflict>,
+    /// File of rules that say what to do with which object; the first that matches decides (docs/rules.md)
+    #[arg(long, value_name = "FILE")]
+    pub rules: Option<PathBuf>,
     /// With `patch`: also remove what only the live object has
     #[arg(long)]
     pub exact: bool,
@@ -82,6 +88,9 @@ pub struct RestoreArgs {
     /// Show what would happen and change nothing
     #[arg(long, value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "client")]
     pub dry_run: Option<DryRun>,
+    /// Say for each object what would be done and which rule or option decided that; changes nothing
+    #[arg(long)]
+    pub explain: bool,
     /// Do not ask before changing the cluster
     #[arg(short, long)]
     pub yes: bool,

@@ -10,12 +10,14 @@ mod prune;
 mod replace;
 mod request;
 mod results;
+mod rules;
 mod waiting;
 mod write;
 
 use std::{
     collections::BTreeMap,
     io::{self, IsTerminal},
+    mem,
     sync::{Arc, Mutex},
 };
 
@@ -25,9 +27,16 @@ use crate::{
     cli::restore::{DryRun, RestoreArgs},
     cluster::{Cluster, WriteMode},
     exit::ExitStatus,
-    model::{resource::GroupResource, restoration::Action},
+    model::{
+        resource::GroupResource,
+        restoration::{Action, DecidedBy},
+    },
     plan::restore::{Candidate, RestorePlan, collisions, facts::Kinds, prune::Coverage, rules::Rule},
-    report::{printer::LONGEST_NAME, progress::Progress, restore as report},
+    report::{
+        printer::{LONGEST_NAME, Printer},
+        progress::Progress,
+        restore as report,
+    },
 };
 
 use super::{
@@ -48,17 +57,10 @@ const SHOWN_COLLISIONS: usize = 10;
 
 /// Runs `restore`.
 pub(crate) async fn run(args: RestoreArgs, session: &Session) -> anyhow::Result<ExitStatus> {
-    let can_ask = io::stdin().is_terminal() && io::stderr().is_terminal();
-    if args.dry_run.is_none() && !args.yes && !can_ask {
-        return Err(UsageError::with_hint(
-            "a restore changes the cluster, and there is no terminal to ask on",
-            "add --yes to go ahead, or --dry-run to see the plan",
-        )
-        .into());
-    }
-    let request = Request::complete(&args, session).await?;
+    check(&args)?;
+    let mut request = Request::complete(&args, session).await?;
     let cluster = session.cluster().await?;
-    let (plan, kinds) = make_plan(&request, &args, &cluster).await?;
+    let (plan, kinds) = make_plan(&mut request, &session.printer, &args, &cluster).await?;
     for warning in request.preparation.warnings() {
         session.printer.warning(&warning);
     }
@@ -67,19 +69,17 @@ pub(crate) async fn run(args: RestoreArgs, session: &Session) -> anyhow::Result<
         Shown { printer: &session.printer, format: args.output, point: &request.point.id, passed_over };
 
     let counts = plan.counts();
-    if let Some(conflicts) = counts.get(&Action::Conflict) {
-        shown.plan(&planned(&plan, &kinds), None)?;
-        return Err(Failure::new(
-            format!(
-                "nothing was changed: {conflicts} of the objects exist and differ, and --on-conflict=fail forbids that"
-            ),
-            "`kubectl backup diff` shows how they differ; --on-conflict=skip leaves them, =patch sets them",
-        )
-        .into());
+    let only_planned = args.explain || args.dry_run == Some(DryRun::Client);
+    if args.explain {
+        shown.explanation(&planned(&plan, &kinds))?;
+    } else if only_planned || counts.contains_key(&Action::Conflict) {
+        shown.plan(&planned(&plan, &kinds), only_planned.then_some("client"))?;
     }
-    if args.dry_run == Some(DryRun::Client) {
+    if let Some(conflicts) = counts.get(&Action::Conflict) {
+        return Err(forbidden(&plan, *conflicts).into());
+    }
+    if only_planned {
         let objects = planned(&plan, &kinds);
-        shown.plan(&objects, Some("client"))?;
         session.printer.note(&format!("plan: {}; nothing was changed", report::summary(&objects)));
         shown.hint_at_policy();
         return Ok(status(passed_over > 0 || counts.contains_key(&Action::Refuse)));
@@ -94,7 +94,8 @@ pub(crate) async fn run(args: RestoreArgs, session: &Session) -> anyhow::Result<
 
 /// Reads the restore point, looks at the cluster, and decides.
 async fn make_plan(
-    request: &Request,
+    request: &mut Request,
+    printer: &Printer,
     args: &RestoreArgs,
     cluster: &Cluster,
 ) -> anyhow::Result<(RestorePlan, Kinds)> {
@@ -103,6 +104,8 @@ async fn make_plan(
     let mut kinds =
         Kinds::new(request.manifest.kinds.iter().map(|entry| entry.kind.clone()), &discovery.kinds);
     define(&mut kinds, &candidates);
+    let known: Vec<_> = discovery.kinds.iter().cloned().chain(kinds.all_saved().cloned()).collect();
+    request.rules = Arc::new(mem::take(&mut request.wishes).bind(&known, printer));
     let looker = look::Looker {
         cluster: cluster.clone(),
         repository: request.repository.clone(),
@@ -130,6 +133,41 @@ async fn make_plan(
         plan.delete(extras);
     }
     Ok((plan, kinds))
+}
+
+/// What of the options does not go together, or not here.
+fn check(args: &RestoreArgs) -> Result<(), UsageError> {
+    if args.explain && args.dry_run == Some(DryRun::Server) {
+        return Err(UsageError::with_hint(
+            "--explain tells of the plan, and --dry-run=server of what the server makes of it",
+            "ask for one after the other",
+        ));
+    }
+    let can_ask = io::stdin().is_terminal() && io::stderr().is_terminal();
+    if args.dry_run.is_none() && !args.explain && !args.yes && !can_ask {
+        return Err(UsageError::with_hint(
+            "a restore changes the cluster, and there is no terminal to ask on",
+            "add --yes to go ahead, or --dry-run to see the plan",
+        ));
+    }
+    Ok(())
+}
+
+/// Why nothing is done about a plan with conflicts that somebody forbids.
+fn forbidden(plan: &RestorePlan, conflicts: usize) -> Failure {
+    let by = plan.objects.iter().find(|object| object.decision.action == Action::Conflict);
+    let by = by.map(|object| &object.resolution.decided_by);
+    let (by, instead) = match by {
+        Some(rule @ DecidedBy::Rule { file, .. }) => (
+            format!("{rule} of {file}"),
+            "the policy of the rule could also be `skip`, which leaves them, or `patch`, which sets them",
+        ),
+        _ => ("--on-conflict=fail".to_owned(), "--on-conflict=skip leaves them, =patch sets them"),
+    };
+    Failure::new(
+        format!("nothing was changed: {conflicts} of the objects exist and differ, and {by} forbids that"),
+        format!("`kubectl backup diff` shows how they differ; {instead}"),
+    )
 }
 
 fn status(incomplete: bool) -> ExitStatus {

@@ -2,9 +2,7 @@
 
 pub mod rules;
 
-use std::fmt;
-
-use crate::model::restoration::Action;
+use crate::model::restoration::{Action, DecidedBy};
 
 use super::{
     field_path::{FieldPath, pattern::FieldPattern},
@@ -23,34 +21,6 @@ pub enum ConflictPolicy {
     Replace,
     /// Change nothing at all if any object exists and differs.
     Fail,
-}
-
-/// Who chose a policy.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum DecidedBy {
-    /// Nobody: it is the default.
-    #[default]
-    Default,
-    /// The options of the run.
-    CommandLine,
-    /// A rule, by its number in the rules file, from 1, and its name.
-    Rule {
-        /// Its number.
-        number: usize,
-        /// The name the user gave it.
-        name: Option<String>,
-    },
-}
-
-impl fmt::Display for DecidedBy {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Default => formatter.write_str("the default"),
-            Self::CommandLine => formatter.write_str("--on-conflict"),
-            Self::Rule { number, name: None } => write!(formatter, "rule {number}"),
-            Self::Rule { number, name: Some(name) } => write!(formatter, "rule {number} `{name}`"),
-        }
-    }
 }
 
 /// How the conflict of one object is resolved.

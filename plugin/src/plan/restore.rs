@@ -20,7 +20,12 @@ use std::{
     sync::Arc,
 };
 
-use crate::model::{object::ObjectKey, resource::GroupResource, restoration::Action, unreadable::Unreadable};
+use crate::model::{
+    object::ObjectKey,
+    resource::GroupResource,
+    restoration::{Action, PassedOver},
+    unreadable::Unreadable,
+};
 
 use super::{
     conflict::{Decision, Live, Resolution, decide},
@@ -105,6 +110,8 @@ pub struct PlannedObject {
     pub difference: Option<Difference>,
     /// What is done about that, and who says so.
     pub resolution: Arc<Resolution>,
+    /// Rules that do not speak of it, if they are to be explained.
+    pub passed_over: Vec<PassedOver>,
     /// Live objects that would go with the live object if it is replaced.
     pub dependants: Vec<Dependant>,
 }
@@ -164,6 +171,7 @@ impl RestorePlan {
                 owns: owning.contains(&index),
                 difference: live.and_then(|live| live.difference.clone()),
                 resolution: live.map(|live| Arc::clone(&live.resolution)).unwrap_or_default(),
+                passed_over: live.map(|live| live.passed_over.clone()).unwrap_or_default(),
                 dependants: Vec::new(),
                 candidate,
             });
@@ -190,6 +198,7 @@ impl RestorePlan {
             owns: false,
             difference: None,
             resolution: Arc::default(),
+            passed_over: Vec::new(),
             dependants: Vec::new(),
             candidate: Candidate {
                 mapped: (extra.target != extra.saved_key).then(|| Box::new(extra.target)),

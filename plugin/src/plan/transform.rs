@@ -22,7 +22,7 @@ mod suspend_cron_jobs;
 
 use serde_json::Value;
 
-pub use document::TransformFileError;
+use super::user_file::UserFileError;
 use matching::Match;
 use operation::Operation;
 
@@ -61,7 +61,7 @@ struct Count {
 
 impl Transforms {
     /// Reads a file.
-    pub fn parse(text: &str) -> Result<Self, TransformFileError> {
+    pub fn parse(text: &str) -> Result<Self, UserFileError> {
         document::parse(text).map(Self)
     }
 

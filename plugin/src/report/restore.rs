@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt::Write as _};
 
 use serde::Serialize;
 
-use crate::model::restoration::{Action, DifferingField, Outcome, RestoredObject};
+use crate::model::restoration::{Action, DecidedBy, DifferingField, Outcome, RestoredObject};
 
 use super::{table::Table, terminal::without_middle};
 
@@ -144,6 +144,11 @@ fn reason<S: State>(object: &RestoredObject<S>) -> String {
     let mut text = object.reason.clone().unwrap_or_default();
     if object.state.is_notable() {
         text.push_str(&differing(&object.differences));
+        if let Some(DecidedBy::Rule { reason, .. }) = &object.decided_by {
+            let by = object.decided_by.iter().map(ToString::to_string).chain(reason.clone());
+            let separator = if text.is_empty() { "by " } else { "; " };
+            let _ = write!(text, "{separator}{}", by.collect::<Vec<_>>().join(": "));
+        }
     }
     let fields: Vec<_> = object.fields.iter().map(|field| field.field.as_str()).collect();
     if !fields.is_empty() && !fields.iter().all(|field| text.contains(field)) {
@@ -158,7 +163,9 @@ fn differing(fields: &[DifferingField]) -> String {
         .iter()
         .take(NAMED_FIELDS)
         .map(|it| match &it.manager {
+            Some(manager) if it.stays => format!("{} ({manager}, stays)", it.field),
             Some(manager) => format!("{} ({manager})", it.field),
+            None if it.stays => format!("{} (stays)", it.field),
             None => it.field.clone(),
         })
         .collect();
@@ -217,16 +224,8 @@ mod tests {
     use crate::model::{object::ObjectKey, resource::GroupResource, restoration::FieldProblem};
 
     fn object(name: &str, state: Outcome) -> RestoredObject<Outcome> {
-        RestoredObject {
-            object: format!("configmap/{name}"),
-            target: ObjectKey::new(GroupResource::new("configmaps", ""), Some("shop"), name),
-            from_namespace: None,
-            state,
-            reason: None,
-            differences: vec![],
-            fields: vec![],
-            notes: vec![],
-        }
+        let target = ObjectKey::new(GroupResource::new("configmaps", ""), Some("shop"), name);
+        RestoredObject::new(format!("configmap/{name}"), target, state)
     }
 
     #[test]

@@ -102,6 +102,7 @@ mod tests {
             waits_for_deletion: false,
             difference: None,
             resolution: Arc::default(),
+            passed_over: Vec::new(),
             dependants: Vec::new(),
             owns: owner.is_none(),
             candidate: Candidate {

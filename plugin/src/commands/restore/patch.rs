@@ -157,6 +157,7 @@ impl Writer {
         let resource = &patch.kind.resource;
         let extra =
             only_live(&content(resource, patch.body.clone()), &content(resource, draft.live().clone()));
+        let extra = draft.without_kept(extra, patch.resolution);
         let mut kept: Vec<FieldPath> = Vec::new();
         loop {
             let mut target = merged.clone();

@@ -18,7 +18,7 @@ use crate::{
         selection::ClusterScoped,
     },
     plan::{
-        conflict::{ConflictPolicy, DecidedBy, Resolution, rules::Rules},
+        conflict::{ConflictPolicy, rules::Rules},
         field_path::FieldPath,
         map_namespace::NamespaceMap,
         point_reference::Incomplete,
@@ -27,7 +27,10 @@ use crate::{
     },
 };
 
-use super::collect::{Collected, unclear_names};
+use super::{
+    collect::{Collected, unclear_names},
+    rules::Wishes,
+};
 
 /// A complete request.
 pub(super) struct Request {
@@ -37,6 +40,8 @@ pub(super) struct Request {
     pub(super) wanted: Wanted,
     /// Shared by the plan, the comparison and the writes.
     pub(super) preparation: Arc<Preparation>,
+    pub(super) wishes: Wishes,
+    /// What became of the wishes, once the kinds are known.
     pub(super) rules: Arc<Rules>,
     /// The user wrote no policy: an object named and then skipped was not done as asked.
     pub(super) policy_is_default: bool,
@@ -61,7 +66,7 @@ impl Request {
         })?;
         let transforms = files::read(&args.transforms)?;
         parse_named_objects(&args.objects)?;
-        let fields = fields(args)?;
+        let wishes = Wishes::read(args, fields(args)?)?;
         args.filter.selector.as_deref().map(LabelSelector::parse).transpose()?;
         let incomplete = if args.allow_incomplete { Incomplete::Allow } else { Incomplete::Skip };
         let OpenPoint { repository, point, manifest } =
@@ -69,10 +74,18 @@ impl Request {
         warn_of_losses(&manifest, session);
         let wanted = wanted(args, &manifest, session)?;
         check_map(&map, &manifest)?;
-        let rules = Arc::new(Rules::for_all(resolution(args), fields));
         let policy_is_default = args.on_conflict.is_none() && args.fields.is_empty();
         let preparation = Arc::new(Preparation::new(map, transforms));
-        Ok(Self { repository, point, manifest, wanted, preparation, rules, policy_is_default })
+        Ok(Self {
+            repository,
+            point,
+            manifest,
+            wanted,
+            preparation,
+            wishes,
+            rules: Arc::default(),
+            policy_is_default,
+        })
     }
 
     /// Every `TYPE/NAME` means exactly one object.
@@ -128,17 +141,6 @@ fn fields(args: &RestoreArgs) -> anyhow::Result<Fields> {
         })
     };
     Ok(Fields::new(args.fields.iter().map(parse).collect::<Result<_, _>>()?))
-}
-
-/// What the options say of every conflict.
-fn resolution(args: &RestoreArgs) -> Resolution {
-    let only_fields = (!args.fields.is_empty()).then_some(ConflictPolicy::Patch);
-    Resolution {
-        policy: args.on_conflict.map(Into::into).or(only_fields).unwrap_or_default(),
-        exact: args.exact,
-        decided_by: args.on_conflict.map_or(DecidedBy::Default, |_| DecidedBy::CommandLine),
-        ..Resolution::default()
-    }
 }
 
 fn warn_of_losses(manifest: &Manifest, session: &Session) {

@@ -9,12 +9,13 @@ use crate::{
     model::{
         object::kubectl_name,
         resource::ResourceType,
-        restoration::{Action, Outcome, RestoredObject},
+        restoration::{Action, DecidedBy, Outcome, RestoredObject},
         restore_point::RestorePointId,
     },
     plan::restore::{Origin, PlannedObject, RestorePlan, facts::Kinds},
     report::{
         document,
+        explain::explain,
         printer::Printer,
         restore::{self as report, RestoreDocument, State},
     },
@@ -74,17 +75,12 @@ fn unreadable<S: Copy>(
         let resource = &range.resource;
         let word = kinds.saved(resource).map_or_else(|| resource.to_string(), ResourceType::kind_word);
         RestoredObject {
-            object: format!("{word} {}", range.range()),
             from_namespace: range.namespace.clone().filter(|_| range.namespace != target.namespace),
-            target: target.clone(),
-            state,
             reason: Some(format!(
                 "cannot be read: {}; see `kubectl backup check`, or try an older restore point",
                 range.reason
             )),
-            differences: Vec::new(),
-            fields: Vec::new(),
-            notes: Vec::new(),
+            ..RestoredObject::new(format!("{word} {}", range.range()), target.clone(), state)
         }
     })
 }
@@ -97,6 +93,7 @@ pub(super) fn named_and_skipped(plan: &RestorePlan, finished: &BTreeMap<usize, F
                 Some(done) => done.outcome == Outcome::Skipped,
                 None => object.decision.action == Action::Skip,
             }
+            && object.resolution.decided_by == DecidedBy::Default
     };
     plan.objects.iter().enumerate().filter(skipped).count()
 }
@@ -120,14 +117,13 @@ fn shown_object<S>(
     );
     let saved = &object.candidate.key.namespace;
     RestoredObject {
-        object: name,
         from_namespace: saved.clone().filter(|_| *saved != target.namespace),
-        target,
-        state,
         reason,
+        decided_by: object.difference.as_ref().map(|_| object.resolution.decided_by.clone()),
+        passed_over: object.passed_over.clone(),
         differences: object.difference.as_ref().map(|it| it.fields.clone()).unwrap_or_default(),
-        fields: Vec::new(),
-        notes: Vec::new(),
+        more_differences: object.difference.as_ref().map_or(0, |it| it.more),
+        ..RestoredObject::new(name, target, state)
     }
 }
 
@@ -148,6 +144,14 @@ impl Shown<'_> {
         dry_run: Option<&'static str>,
     ) -> anyhow::Result<()> {
         self.data("RestorePlan", objects, dry_run, false, Vec::new(), Action::is_write)
+    }
+
+    /// A plan with what decided on each object.
+    pub(super) fn explanation(&self, objects: &[RestoredObject<Action>]) -> anyhow::Result<()> {
+        match self.format {
+            RecordFormat::Table => Ok(self.printer.data(&explain(objects))?),
+            _ => self.plan(objects, Some("client")),
+        }
     }
 
     /// A plan that the server has checked.

@@ -1,15 +1,26 @@
 //! Which resolution an object's conflict gets: the first rule that matches, else that of the whole run.
 
+pub mod file;
+mod matching;
+
 use std::sync::Arc;
 
 use serde_json::Value;
 
 use crate::{
-    model::object::ObjectKey,
-    plan::restore::{compare::Difference, facts::LiveObject, fields::Fields},
+    model::{object::ObjectKey, restoration::PassedOver},
+    plan::{
+        field_path::FieldPath,
+        restore::{
+            compare::{Differing, compare_all},
+            facts::LiveObject,
+            fields::Fields,
+        },
+    },
 };
 
-use super::Resolution;
+use super::{ConflictPolicy, Resolution};
+use matching::Match;
 
 /// An object that exists and differs.
 #[derive(Clone, Copy, Debug)]
@@ -19,20 +30,42 @@ pub struct Subject<'a> {
     /// The saved object, as it would be written.
     pub saved: &'a Value,
     /// How it differs.
-    pub difference: &'a Difference,
+    pub differing: &'a Differing,
+}
+
+#[derive(Clone, Debug)]
+struct Rule {
+    matching: Match,
+    resolution: Arc<Resolution>,
+    /// It leaves to the run whether a patch is exact.
+    takes_the_run: bool,
 }
 
 /// The rules of a run, in their order.
 #[derive(Clone, Debug, Default)]
 pub struct Rules {
+    list: Vec<Rule>,
     otherwise: Arc<Resolution>,
     fields: Fields,
+    explains: bool,
 }
 
 impl Rules {
-    /// No rules: `otherwise` for every object, of which only `fields` are restored.
-    pub fn for_all(otherwise: Resolution, fields: Fields) -> Self {
-        Self { otherwise: Arc::new(otherwise), fields }
+    /// No rules: `otherwise` for every object.
+    pub fn for_all(otherwise: Resolution) -> Self {
+        Self { otherwise: Arc::new(otherwise), ..Self::default() }
+    }
+
+    /// These, where only `fields` of each object are restored.
+    #[must_use]
+    pub fn for_fields(self, fields: Fields) -> Self {
+        Self { fields, ..self }
+    }
+
+    /// These, and for each object what the rules before the deciding one missed.
+    #[must_use]
+    pub fn that_explain(self) -> Self {
+        Self { explains: true, ..self }
     }
 
     /// What is restored of each object.
@@ -47,15 +80,37 @@ impl Rules {
 
     /// Compares an object to be written with the live one, and says what is to be done about it.
     pub fn compare(&self, target: &ObjectKey, saved: &Value, live: &Value) -> LiveObject {
-        let mut found = LiveObject::of(&target.resource, self.fields.overlay(saved, live), live);
-        if let Some(difference) = &found.difference {
-            found.resolution = self.resolve(Subject { target, saved, difference });
+        let mut found = LiveObject::of(&target.resource, live);
+        if let Some(differing) = compare_all(&target.resource, saved, self.fields.overlay(saved, live), live)
+        {
+            let subject = Subject { target, saved, differing: &differing };
+            if self.explains {
+                found.passed_over = self.passed_over(&subject);
+            }
+            found.resolution = self.resolve(&subject);
+            let patches = found.resolution.policy == ConflictPolicy::Patch;
+            let stays =
+                |path: &FieldPath, manager: Option<&str>| patches && found.resolution.keeps(path, manager);
+            found.difference = Some(differing.shown(stays));
         }
         found
     }
 
     /// The resolution for an object.
-    pub fn resolve(&self, _subject: Subject<'_>) -> Arc<Resolution> {
-        Arc::clone(&self.otherwise)
+    pub fn resolve(&self, subject: &Subject<'_>) -> Arc<Resolution> {
+        let decides = self.list.iter().find(|rule| rule.matching.miss(subject).is_none());
+        Arc::clone(decides.map_or(&self.otherwise, |rule| &rule.resolution))
+    }
+
+    /// The rules before the one that decides, each with what in it does not fit the object.
+    fn passed_over(&self, subject: &Subject<'_>) -> Vec<PassedOver> {
+        let missed = self.list.iter().map_while(|rule| {
+            let because = rule.matching.miss(subject)?;
+            Some(PassedOver { rule: rule.resolution.decided_by.clone(), because })
+        });
+        missed.collect()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::model::{
     object::ObjectKey,
     resource::{GroupResource, ResourceType, Scope},
+    restoration::PassedOver,
 };
 use crate::plan::{
     conflict::{Live, Resolution},
@@ -17,7 +18,7 @@ use crate::plan::{
     sanitize::owners::OwnerReference,
 };
 
-use super::compare::{Difference, compare};
+use super::compare::Difference;
 
 /// An object that is in the cluster under the name of a candidate.
 #[derive(Clone, Debug, Default)]
@@ -28,6 +29,8 @@ pub struct LiveObject {
     pub difference: Option<Difference>,
     /// What is to be done about that.
     pub resolution: Arc<Resolution>,
+    /// Rules that do not speak of it, if they are to be explained.
+    pub passed_over: Vec<PassedOver>,
     /// The finalizers it waits for, if it is being deleted.
     pub deleting: Option<Vec<String>>,
     /// Namespace and name of the claim that it names, if it is a volume.
@@ -37,8 +40,8 @@ pub struct LiveObject {
 }
 
 impl LiveObject {
-    /// From its body, compared with `wanted`, the body that would be written.
-    pub fn of(resource: &GroupResource, wanted: Value, live: &Value) -> Self {
+    /// From its body; not yet compared with what would be written.
+    pub fn of(resource: &GroupResource, live: &Value) -> Self {
         let metadata = &live["metadata"];
         let finalizers = metadata["finalizers"].as_array().into_iter().flatten();
         Self {
@@ -48,8 +51,9 @@ impl LiveObject {
                 .map(|_| finalizers.filter_map(Value::as_str).map(str::to_owned).collect()),
             claim: claim(resource, live),
             claim_is_planned: false,
-            difference: compare(resource, wanted, live),
+            difference: None,
             resolution: Arc::default(),
+            passed_over: Vec::new(),
         }
     }
 
@@ -120,6 +124,11 @@ impl Kinds {
     /// Every kind the cluster serves.
     pub fn served(&self, resource: &GroupResource) -> Option<&ResourceType> {
         self.served.get(resource)
+    }
+
+    /// Every kind of the restore point.
+    pub fn all_saved(&self) -> impl Iterator<Item = &ResourceType> {
+        self.saved.values()
     }
 
     /// The kind as objects of the restore point state it.

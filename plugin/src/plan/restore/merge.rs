@@ -59,6 +59,16 @@ impl Draft {
         }
     }
 
+    /// Those of `extra`, fields that only the live object has, that `resolution` lets go.
+    pub fn without_kept(&mut self, extra: Vec<FieldPath>, resolution: &Resolution) -> Vec<FieldPath> {
+        let owners = FieldOwners::of(&self.live);
+        let is_kept = |path: &FieldPath| resolution.keeps(path, owners.of_field(path));
+        let (kept, rest): (Vec<_>, Vec<_>) = extra.into_iter().partition(is_kept);
+        let kept = kept.iter().map(|path| (path.to_string(), owners.of_field(path).map(str::to_owned)));
+        self.kept.extend(kept.collect::<Vec<_>>());
+        rest
+    }
+
     /// What to ask the server to set.
     pub fn wanted(&self) -> &Value {
         &self.wanted

@@ -17,10 +17,11 @@ use super::{
     operation::Operation,
     storage_class::StorageClass,
 };
-use crate::plan::{field_path::FieldPath, select::LabelSelector};
-
-/// What stands in `apiVersion`. It changes when a file that was right would come to mean something else.
-pub const API_VERSION: &str = "backup.kubectl.io/v1alpha1";
+use crate::plan::{
+    field_path::FieldPath,
+    select::LabelSelector,
+    user_file::{API_VERSION, UserFileError, documents, expect},
+};
 
 /// What stands in `kind`.
 pub const KIND: &str = "Transforms";
@@ -30,23 +31,6 @@ const MOST: usize = 1000;
 
 /// Largest compiled regular expression, in bytes. They run in linear time, whatever they are.
 const REGEX_LIMIT: usize = 1 << 20;
-
-/// Below this Jaro-Winkler similarity a proposal confuses more than it helps.
-const MIN_SIMILARITY: f64 = 0.75;
-
-/// A file that is wrong.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{}{reason}", at(*line))]
-pub struct TransformFileError {
-    /// Where, if that is known.
-    pub line: Option<u64>,
-    /// What.
-    pub reason: String,
-}
-
-fn at(line: Option<u64>) -> String {
-    line.map_or_else(String::new, |line| format!("line {line}: "))
-}
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -97,15 +81,10 @@ struct FieldCondition {
 }
 
 /// Reads a file.
-pub(super) fn parse(text: &str) -> Result<Vec<Transform>, TransformFileError> {
-    let options = serde_saphyr::options! { with_snippet: false };
-    let documents: Vec<Document> =
-        serde_saphyr::from_multiple_with_options(text, options).map_err(|error| explained(&error))?;
+pub(super) fn parse(text: &str) -> Result<Vec<Transform>, UserFileError> {
+    let documents: Vec<Document> = documents(text)?;
     if documents.is_empty() {
-        return Err(TransformFileError {
-            line: None,
-            reason: format!("it holds no document of kind {KIND}"),
-        });
+        return Err(UserFileError { line: None, reason: format!("it holds no document of kind {KIND}") });
     }
     let mut transforms = Vec::new();
     let mut names = BTreeSet::new();
@@ -113,7 +92,7 @@ pub(super) fn parse(text: &str) -> Result<Vec<Transform>, TransformFileError> {
         expect(&document.api_version, "apiVersion", API_VERSION)?;
         expect(&document.kind, "kind", KIND)?;
         for Spanned { value: entry, referenced, .. } in document.transforms {
-            let wrong = |reason| TransformFileError { line: Some(referenced.line()), reason };
+            let wrong = |reason| UserFileError { line: Some(referenced.line()), reason };
             if !names.insert(entry.name.clone()) {
                 return Err(wrong(format!("another transform has the name `{}` too", entry.name)));
             }
@@ -130,19 +109,11 @@ pub(super) fn parse(text: &str) -> Result<Vec<Transform>, TransformFileError> {
     Ok(transforms)
 }
 
-fn expect(found: &Spanned<String>, field: &str, expected: &str) -> Result<(), TransformFileError> {
-    if found.value == expected {
-        return Ok(());
-    }
-    let reason = format!("{field} is `{}`, and this version knows `{expected}` only", found.value);
-    Err(TransformFileError { line: Some(found.referenced.line()), reason })
-}
-
 /// A condition that is wrong has a line of its own, anything else that of its entry.
-fn matching(words: &Matching, name: &str) -> Result<Result<Match, String>, TransformFileError> {
+fn matching(words: &Matching, name: &str) -> Result<Result<Match, String>, UserFileError> {
     let mut fields = Vec::new();
     for condition in &words.fields {
-        fields.push(condition_of(&condition.value).map_err(|reason| TransformFileError {
+        fields.push(condition_of(&condition.value).map_err(|reason| UserFileError {
             line: Some(condition.referenced.line()),
             reason: format!("transform `{name}`: {reason}"),
         })?);
@@ -231,43 +202,4 @@ fn node_selector(value: Value) -> Result<NodeSelector, String> {
         Value::Object(selector) if selector.values().all(Value::is_string) => Ok(NodeSelector::Set(selector)),
         _ => Err("nodeSelector is `remove` or a map of labels".to_owned()),
     }
-}
-
-/// The library's errors in the words of this file.
-fn explained(error: &serde_saphyr::Error) -> TransformFileError {
-    use serde_saphyr::Error;
-
-    let mut inner = error;
-    while let Error::WithSnippet { error, .. } | Error::AliasError { error, .. } = inner {
-        inner = error;
-    }
-    let reason = match inner {
-        Error::SerdeUnknownField { field, expected, .. } => match nearest(field, expected) {
-            Some(near) => format!("there is no field `{field}` here; perhaps `{near}`?"),
-            None => format!("there is no field `{field}` here; known are {}", expected.join(", ")),
-        },
-        Error::SerdeMissingField { field, .. } => format!("`{field}` is missing"),
-        Error::DuplicateMappingKey { key: Some(key), .. } => format!("`{key}` is there twice"),
-        Error::InvalidScalar { ty: "u32", .. } => "expected a whole number, 0 or more".to_owned(),
-        Error::InvalidScalar { ty: "boolean", .. } => "expected true or false".to_owned(),
-        other => plain(&other.to_string()),
-    };
-    TransformFileError { line: error.location().map(|location| location.line()), reason }
-}
-
-/// Without the place, which is said in front.
-fn plain(message: &str) -> String {
-    let first = message.lines().next().unwrap_or_default();
-    let after =
-        first.split_once(": ").filter(|(place, _)| place.contains("line ")).map_or(first, |(_, rest)| rest);
-    after.rsplit_once(" at line ").map_or(after, |(reason, _)| reason).to_owned()
-}
-
-fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
-    known
-        .iter()
-        .map(|candidate| (strsim::jaro_winkler(&word.to_lowercase(), &candidate.to_lowercase()), *candidate))
-        .filter(|(score, _)| *score >= MIN_SIMILARITY)
-        .max_by(|left, right| left.0.total_cmp(&right.0))
-        .map(|(_, candidate)| candidate)
 }

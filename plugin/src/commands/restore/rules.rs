@@ -1,0 +1,86 @@
+//! The rules file, from disk to the rules of the run.
+
+use std::{fs::File, io::Read, path::Path};
+
+use crate::{
+    cli::restore::RestoreArgs,
+    commands::failure::UsageError,
+    model::{resource::ResourceType, restoration::DecidedBy},
+    plan::{
+        conflict::{
+            ConflictPolicy, Resolution,
+            rules::{Rules, file::RuleFile},
+        },
+        restore::fields::Fields,
+    },
+    report::printer::Printer,
+};
+
+/// More is no file that a person wrote, in bytes.
+const LARGEST: u64 = 1 << 20;
+
+/// What the options and the file say of conflicts, before the kinds are known.
+#[derive(Debug, Default)]
+pub(super) struct Wishes {
+    file: Option<RuleFile>,
+    otherwise: Resolution,
+    fields: Fields,
+    explain: bool,
+}
+
+impl Wishes {
+    /// Reads the file that `args` name; only `fields` of each object are restored.
+    pub(super) fn read(args: &RestoreArgs, fields: Fields) -> anyhow::Result<Self> {
+        Ok(Self {
+            file: args.rules.as_deref().map(read).transpose()?,
+            otherwise: resolution(args),
+            fields,
+            explain: args.explain,
+        })
+    }
+
+    /// The rules among these kinds; warns of what in the file can have no effect.
+    pub(super) fn bind(self, kinds: &[ResourceType], printer: &Printer) -> Rules {
+        let rules = match self.file {
+            None => Rules::for_all(self.otherwise),
+            Some(file) => {
+                let (rules, warnings) = file.bind(kinds, self.otherwise);
+                for warning in warnings {
+                    printer.warning(&warning);
+                }
+                rules
+            }
+        };
+        let rules = rules.for_fields(self.fields);
+        if self.explain { rules.that_explain() } else { rules }
+    }
+}
+
+fn read(path: &Path) -> anyhow::Result<RuleFile> {
+    let mut text = String::new();
+    let file = File::open(path).and_then(|file| file.take(LARGEST + 1).read_to_string(&mut text));
+    if let Err(error) = file {
+        let message = format!("could not read the rules file `{}`: {error}", path.display());
+        return Err(UsageError::new(message).into());
+    }
+    if text.len() as u64 > LARGEST {
+        let message = format!("the rules file `{}` has more than {LARGEST} bytes", path.display());
+        return Err(UsageError::new(message).into());
+    }
+    RuleFile::parse(&path.display().to_string(), &text).map_err(|error| {
+        let message = format!("the rules file `{}` is not valid: {error}", path.display());
+        UsageError::with_hint(message, "docs/rules.md describes the file").into()
+    })
+}
+
+/// What the options say of every conflict.
+fn resolution(args: &RestoreArgs) -> Resolution {
+    let only_fields = (!args.fields.is_empty()).then_some(ConflictPolicy::Patch);
+    let policy = args.on_conflict.map(Into::into).or(only_fields);
+    Resolution {
+        policy: policy.unwrap_or_default(),
+        exact: args.exact,
+        decided_by: policy.map_or(DecidedBy::Default, |_| DecidedBy::CommandLine),
+        ..Resolution::default()
+    }
+}
