@@ -10,6 +10,7 @@ mod create;
 mod damage;
 mod inspect;
 mod manners;
+mod migration;
 mod published;
 mod restore;
 mod smoke;
