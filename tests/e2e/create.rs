@@ -2,7 +2,7 @@
 
 mod custom;
 mod selection;
-mod stopped;
+pub(crate) mod stopped;
 
 use std::process::Stdio;
 

@@ -1,6 +1,7 @@
 //! Restore on a real API server: what comes back, what is left, what is refused, and what is never touched.
 
 mod rules;
+mod stopped;
 
 use std::{thread, time::Duration};
 
@@ -220,8 +221,12 @@ fn a_dry_run_changes_nothing_and_finds_what_would_be_refused() {
 #[ignore = "needs cluster: cargo xtask test"]
 fn a_webhook_that_refuses_is_told_and_does_not_stop_the_rest() {
     let world = shop();
+    let owner = json!({"apiVersion": "v1", "kind": "ConfigMap", "name": "app",
+        "uid": world.object("configmap/app").unwrap()["metadata"]["uid"]});
+    let owned = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "owned", "ownerReferences": [owner]}});
+    world.apply(&owned.to_string());
     world.back_up();
-    world.kubectl(&["delete", "configmap/app", "secret/sealed"]).success();
+    world.kubectl(&["delete", "configmap/app", "secret/sealed", "secret/owned"]).success();
     let name = world.namespace();
     let webhook = json!({"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingWebhookConfiguration",
         "metadata": {"name": name, "ownerReferences": [{"apiVersion": "v1", "kind": "Namespace", "name": name,
@@ -241,6 +246,10 @@ fn a_webhook_that_refuses_is_told_and_does_not_stop_the_rest() {
     assert_eq!(state(&result, "configmap/app"), "refused");
     assert!(reason(&result, "configmap/app").contains("dead.example.com"), "{result:#}");
     assert_eq!(state(&result, "secret/sealed"), "created");
+    // Made without its owner it would stay so.
+    assert_eq!(state(&result, "secret/owned"), "refused");
+    assert!(reason(&result, "secret/owned").contains("its owner ConfigMap `app`"), "{result:#}");
+    assert_eq!(world.object("secret/owned"), None);
 }
 
 #[test]

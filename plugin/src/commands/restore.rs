@@ -277,7 +277,7 @@ async fn execute(
     let interrupted = interrupt.stopped().is_set();
     let objects = outcomes(&execution.writer, &finished, interrupted);
     if mode == WriteMode::DryRun {
-        return shown.checked(&objects, &execution.writer);
+        return shown.checked(&objects, &execution.writer, interrupted);
     }
     shown.result(&objects, &execution.writer, interrupted)
 }

@@ -18,13 +18,13 @@ use super::{count, missing};
 use crate::world::World;
 
 /// A way to the API server that says nothing more after a number of bytes.
-struct Stalling {
-    address: String,
-    stalled: Receiver<()>,
+pub(crate) struct Stalling {
+    pub(crate) address: String,
+    pub(crate) stalled: Receiver<()>,
 }
 
 impl Stalling {
-    fn after(bytes: usize, world: &World) -> Self {
+    pub(crate) fn after(bytes: usize, world: &World) -> Self {
         let server =
             world.kubectl(&["config", "view", "--output=jsonpath={.clusters[0].cluster.server}"]).success();
         let server = server.stdout.trim_start_matches("https://").to_owned();

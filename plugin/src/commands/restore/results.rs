@@ -159,9 +159,17 @@ impl Shown<'_> {
         &self,
         objects: &[RestoredObject<Outcome>],
         writer: &Writer,
+        interrupted: bool,
     ) -> anyhow::Result<ExitStatus> {
-        self.data("RestorePlan", objects, Some("server"), false, warnings(writer), Outcome::is_write)?;
+        self.data("RestorePlan", objects, Some("server"), interrupted, warnings(writer), Outcome::is_write)?;
         self.talk(writer);
+        if interrupted {
+            return Err(Failure::new(
+                "the check was interrupted before its end; nothing was changed",
+                "run it again",
+            )
+            .into());
+        }
         let summary = report::summary(objects);
         self.printer.note(&format!("checked by the server, nothing was changed; it would be: {summary}"));
         self.hint_at_policy();
