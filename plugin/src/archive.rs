@@ -8,6 +8,7 @@ mod check;
 mod error;
 mod generated_key;
 mod index;
+mod journal;
 mod layout;
 mod open;
 mod read;
@@ -109,17 +110,41 @@ impl Repository {
     /// All restore points, newest first. Reads only snapshot files; says which of them cannot be read.
     pub fn restore_points(&self) -> Result<Vec<RestorePoint>, ArchiveError> {
         guarded("list the restore points", || {
-            let survey = snapshots::survey(&self.inner)?;
-            for (id, error) in &survey.unreadable {
-                (self.inner.warn)(&format!("restore point {id} is left out: {error}"));
-            }
-            Ok(survey.found.into_iter().map(|found| found.point).collect())
+            let mut points = self.survey()?;
+            points.retain(|point| point.summary.restore.is_none());
+            Ok(points)
         })
+    }
+
+    /// The records of restores, undo points and results, newest first. Reads only snapshot files too.
+    pub fn restore_records(&self) -> Result<Vec<RestorePoint>, ArchiveError> {
+        guarded("list the restores", || {
+            let mut records = self.survey()?;
+            records.retain(|record| record.summary.restore.is_some());
+            Ok(records)
+        })
+    }
+
+    fn survey(&self) -> Result<Vec<RestorePoint>, ArchiveError> {
+        let survey = snapshots::survey(&self.inner)?;
+        for (id, error) in &survey.unreadable {
+            (self.inner.warn)(&format!("restore point {id} is left out: {error}"));
+        }
+        Ok(survey.found.into_iter().map(|found| found.point).collect())
     }
 
     /// The manifest of a restore point.
     pub fn manifest(&self, id: &RestorePointId) -> Result<Manifest, ArchiveError> {
         guarded("read the manifest", || read::Reader::open(&self.inner, id)?.manifest())
+    }
+
+    /// Calls `visit` with every line of the journal in the record of a restore; a record without one has no lines.
+    pub fn each_journal_line(
+        &self,
+        id: &RestorePointId,
+        visit: &mut dyn FnMut(&[u8]) -> Result<(), serde_json::Error>,
+    ) -> Result<(), ArchiveError> {
+        guarded("read the journal", || read::Reader::open(&self.inner, id)?.journal(visit))
     }
 
     /// One object, or None if the restore point does not hold it.

@@ -12,6 +12,7 @@ pub(crate) mod failure;
 pub(crate) mod get;
 pub(crate) mod history;
 mod interrupt;
+pub(crate) mod journal;
 pub(crate) mod list;
 pub(crate) mod ls;
 pub(crate) mod missing;
@@ -39,7 +40,7 @@ pub(crate) async fn run(cli: Cli, printer: &Printer) -> anyhow::Result<ExitStatu
     }
     match cli.command {
         Command::Create(args) => create::run(args, &session).await,
-        Command::Restore(args) => restore::run(args, &session).await,
+        Command::Restore(args) => Box::pin(restore::run(args, &session)).await,
         Command::List(args) => list::run(args, &session).await,
         Command::Describe(args) => describe::run(args, &session).await,
         Command::Ls(args) => ls::run(args, &session).await,

@@ -11,5 +11,7 @@ pub mod repository;
 pub mod resource;
 pub mod restoration;
 pub mod restore_point;
+pub mod restore_record;
+pub mod restore_run;
 pub mod selection;
 pub mod unreadable;

@@ -15,6 +15,7 @@ pub mod printer;
 pub mod progress;
 pub mod restore;
 pub mod restore_points;
+pub mod restores;
 pub mod size;
 pub mod table;
 pub mod terminal;

@@ -117,6 +117,7 @@ fn save(
             cluster_uid: "0000".to_owned(),
             context: "test".to_owned(),
             scope: "namespace shop".to_owned(),
+            restore: None,
         },
         written_by: "0.0.0".to_owned(),
         server_version: "v1.36.3".to_owned(),
@@ -125,6 +126,7 @@ fn save(
         missing,
         left_out: vec![],
         warnings: vec![],
+        record: None,
     };
     sink.blocking_send(Capture::Finish(Box::new(manifest))).unwrap();
     drop(sink);

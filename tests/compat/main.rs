@@ -119,6 +119,7 @@ fn manifest() -> Manifest {
             cluster_uid: String::new(),
             context: "production".to_owned(),
             scope: "namespaces shop".to_owned(),
+            restore: None,
         },
         written_by: "test".to_owned(),
         server_version: String::new(),
@@ -127,6 +128,7 @@ fn manifest() -> Manifest {
         missing: Vec::new(),
         left_out: Vec::new(),
         warnings: Vec::new(),
+        record: None,
     }
 }
 

@@ -15,4 +15,5 @@ mod published;
 mod restore;
 mod smoke;
 mod transform;
+mod undo;
 mod world;

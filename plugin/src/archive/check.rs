@@ -33,9 +33,10 @@ pub(super) fn check(inner: &Inner, depth: CheckDepth) -> Result<CheckReport, Arc
         findings.extend(walk.restore_point(inner, found)?);
     }
     findings.sort_by_key(|finding| finding.severity);
+    let points = survey.found.iter().filter(|found| found.point.summary.restore.is_none()).count();
     Ok(CheckReport {
         depth,
-        restore_points: (survey.found.len() + survey.unreadable.len()) as u64,
+        restore_points: (points + survey.unreadable.len()) as u64,
         objects: walk.objects,
         findings,
     })
@@ -149,6 +150,9 @@ impl Walk {
                 None
             }
         };
+        if let Err(message) = tolerate(reader.journal(&mut |_| Ok(())))? {
+            findings.push(finding(id, message, Vec::new()));
+        }
         match tolerate(reader.groups(&ReadFilter::default()))? {
             Err(reason) => {
                 findings.push(finding(id, format!("none of its objects can be read: {reason}"), Vec::new()));

@@ -3,6 +3,7 @@
 //! ```text
 //! namespaced/<plural.group>/<namespace>.ns/<first name>    a shard: neighbouring objects as a v1 List
 //! non-namespaced/<plural.group>/<first name>
+//! restore-journal.jsonl                                    what a restore means to do or did, in its record only
 //! restore-point.json                                       the manifest
 //! ```
 
@@ -14,6 +15,8 @@ use crate::model::{resource::GroupResource, unreadable::Unreadable};
 pub(super) const NAMESPACED: &str = "namespaced";
 /// Folder of the other kinds. It sorts behind [`NAMESPACED`], and before [`MANIFEST`].
 pub(super) const NON_NAMESPACED: &str = "non-namespaced";
+/// The journal of a restore. It sorts between the folders and [`MANIFEST`].
+pub(super) const JOURNAL: &str = "restore-journal.jsonl";
 /// The manifest, last in order so that it can count what came before.
 pub(super) const MANIFEST: &str = "restore-point.json";
 

@@ -116,6 +116,16 @@ impl Reader {
         Self { index, root, id }
     }
 
+    /// Which restore point.
+    pub(super) fn id(&self) -> &RestorePointId {
+        &self.id
+    }
+
+    /// The entries at its root.
+    pub(super) fn root_folder(&self) -> Result<Vec<Entry>, ArchiveError> {
+        self.folder(self.root, "")
+    }
+
     /// The manifest.
     pub(super) fn manifest(&self) -> Result<Manifest, ArchiveError> {
         let what = || format!("the manifest of restore point {}", self.id);
@@ -185,7 +195,7 @@ impl Reader {
         })
     }
 
-    fn blob(
+    pub(super) fn blob(
         &self,
         blob_type: BlobType,
         id: BlobId,
@@ -390,7 +400,8 @@ fn not_listed(what: impl Into<String>) -> ArchiveError {
     ArchiveError::damaged_because(what, "no index file lists its content")
 }
 
-fn find_entry<'entries>(entries: &'entries [Entry], name: &str) -> Option<&'entries EntryContent> {
+/// The entry of a name.
+pub(super) fn find_entry<'entries>(entries: &'entries [Entry], name: &str) -> Option<&'entries EntryContent> {
     let index = entries.binary_search_by(|entry| entry.name.as_str().cmp(name)).ok()?;
     entries.get(index).map(|entry| &entry.content)
 }

@@ -17,6 +17,9 @@ use super::{
 
 /// Marks our snapshots among those of other programs in the same repository.
 const TAG: &str = "kubectl-backup";
+/// Marks the records of restores. Not [`TAG`]: a version that does not know them would take them for restore points,
+/// and passes over what has another tag.
+const RECORD_TAG: &str = "kubectl-backup-restore";
 /// Longest summary that is taken for one, in bytes.
 const LONGEST_SUMMARY: usize = 1 << 20;
 
@@ -52,7 +55,7 @@ pub(super) fn describe(
     snapshot.label.clone_from(&summary.name);
     snapshot.description = Some(description);
     let mut tags = StringList::default();
-    tags.add(TAG.to_owned());
+    tags.add(if summary.restore.is_some() { RECORD_TAG } else { TAG }.to_owned());
     snapshot.tags = tags;
     Ok(())
 }
@@ -151,7 +154,8 @@ struct FormatOnly {
 }
 
 fn interpret(id: &Id, snapshot: SnapshotFile) -> Interpreted {
-    let ours = snapshot.tags.contains(TAG);
+    let is_record = snapshot.tags.contains(RECORD_TAG);
+    let ours = is_record || snapshot.tags.contains(TAG);
     let Some(description) = snapshot.description.as_deref().filter(|_| ours) else {
         return Interpreted::Foreign(Box::new(snapshot));
     };
@@ -176,6 +180,9 @@ fn interpret(id: &Id, snapshot: SnapshotFile) -> Interpreted {
             };
         }
     };
+    if summary.restore.is_some() != is_record {
+        return damaged("its tag and its summary differ on whether it is the record of a restore".to_owned());
+    }
     let created = snapshot.time.timestamp();
     Interpreted::Ours(Box::new(Found { point: RestorePoint { id, created, summary }, snapshot }))
 }

@@ -25,7 +25,7 @@ use crate::model::{
 use super::{
     backend::Backend,
     error::ArchiveError,
-    layout::{Group, MANIFEST},
+    layout::{Group, JOURNAL, MANIFEST},
     shard::{Shard, Sharder},
 };
 
@@ -42,6 +42,8 @@ pub enum Capture {
         /// Some of its objects.
         objects: Vec<CapturedObject>,
     },
+    /// The journal of a restore, one JSON document a line; at most once, after all objects.
+    Journal(Bytes),
     /// Everything was handed over. Without it nothing is saved.
     Finish(Box<Manifest>),
 }
@@ -95,6 +97,7 @@ impl ReadSource for CaptureSource {
             outcome: Arc::clone(&self.outcome),
             sharder: Sharder::default(),
             ready: VecDeque::new(),
+            journal: None,
             last: None,
         }
     }
@@ -107,6 +110,8 @@ pub(super) struct Files {
     outcome: Arc<Mutex<Outcome>>,
     sharder: Sharder,
     ready: VecDeque<Shard>,
+    /// The journal, to be sent when all shards are.
+    journal: Option<Bytes>,
     /// The manifest, to be sent when nothing else is ready.
     last: Option<Manifest>,
 }
@@ -202,6 +207,10 @@ impl Iterator for Files {
                 return Some(Ok(self.shard(shard)));
             }
             if let Some(manifest) = self.last.take() {
+                if let Some(journal) = self.journal.take() {
+                    self.last = Some(manifest);
+                    return Some(Ok(self.entry(PathBuf::from(JOURNAL), JOURNAL, journal)));
+                }
                 return self.finish(manifest).map(Ok);
             }
             match self.stream.as_mut()?.blocking_recv() {
@@ -210,6 +219,7 @@ impl Iterator for Files {
                         self.fail(problem);
                     }
                 }
+                Some(Capture::Journal(journal)) => self.journal = Some(journal),
                 Some(Capture::Finish(manifest)) => {
                     self.sharder.flush(&mut self.ready);
                     self.last = Some(*manifest);

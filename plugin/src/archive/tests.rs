@@ -204,6 +204,7 @@ fn manifest(objects: &[Sample]) -> Manifest {
             cluster_uid: String::new(),
             context: "test".to_owned(),
             scope: "all namespaces".to_owned(),
+            restore: None,
         },
         written_by: "test".to_owned(),
         server_version: "v1.36.3".to_owned(),
@@ -212,6 +213,7 @@ fn manifest(objects: &[Sample]) -> Manifest {
         missing: Vec::new(),
         left_out: Vec::new(),
         warnings: Vec::new(),
+        record: None,
     }
 }
 

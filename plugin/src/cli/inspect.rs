@@ -11,6 +11,9 @@ pub struct ListArgs {
     /// Only restore points that hold one of these namespaces
     #[arg(short, long = "namespace", value_name = "NAMESPACE", value_delimiter = ',')]
     pub namespaces: Vec<String>,
+    /// The restores that were made, instead: each with what undoes it
+    #[arg(long)]
+    pub restores: bool,
     /// How to print.
     #[command(flatten)]
     pub output: RecordOutput,

@@ -94,6 +94,9 @@ pub struct RestoreArgs {
     /// Do not ask before changing the cluster
     #[arg(short, long)]
     pub yes: bool,
+    /// Do not save what will be overwritten first: there is no way back then
+    #[arg(long)]
+    pub no_undo: bool,
     /// Restore from an incomplete restore point, knowing that something is missing in it
     #[arg(long)]
     pub allow_incomplete: bool,

@@ -8,7 +8,6 @@
 
 use bytes::Bytes;
 use http::Method;
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::model::{object::ObjectKey, resource::ResourceType};
@@ -37,6 +36,8 @@ pub enum WriteMode {
 pub struct Written {
     /// The uid the object has now.
     pub uid: String,
+    /// The object as it is now.
+    pub body: Value,
     /// What the server warned of.
     pub warnings: Vec<String>,
 }
@@ -57,17 +58,6 @@ pub enum Propagation {
     Background,
     /// Lets them be, without the owner reference.
     Orphan,
-}
-
-#[derive(Deserialize)]
-struct Identity {
-    metadata: IdentityMetadata,
-}
-
-#[derive(Deserialize)]
-struct IdentityMetadata {
-    #[serde(default)]
-    uid: String,
 }
 
 impl Cluster {
@@ -162,8 +152,9 @@ impl Cluster {
         body: &Value,
     ) -> Result<Written, WriteError> {
         let answer = self.send_write(method, path, content_type, body).await?;
-        let Identity { metadata } = serde_json::from_slice(&answer.body).map_err(RequestError::BadAnswer)?;
-        Ok(Written { uid: metadata.uid, warnings: warnings(&answer.headers) })
+        let body: Value = serde_json::from_slice(&answer.body).map_err(RequestError::BadAnswer)?;
+        let uid = body["metadata"]["uid"].as_str().unwrap_or_default().to_owned();
+        Ok(Written { uid, body, warnings: warnings(&answer.headers) })
     }
 
     async fn send_write(

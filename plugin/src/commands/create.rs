@@ -3,7 +3,7 @@
 mod accept;
 mod gather;
 mod ledger;
-mod name;
+pub(in crate::commands) mod name;
 mod reader;
 mod silence;
 

@@ -8,8 +8,14 @@ use jiff::Zoned;
 use crate::{
     cli::upkeep::DeleteArgs,
     exit::ExitStatus,
-    model::restore_point::{RestorePoint, RestorePointId},
-    plan::point_reference::{PointReferenceError, resolve_named},
+    model::{
+        restore_point::{RestorePoint, RestorePointId},
+        restore_run::RestoreRun,
+    },
+    plan::{
+        point_reference::{PointReferenceError, resolve_named},
+        restore_runs::{by_id, runs},
+    },
     report::terminal::clean_line,
 };
 
@@ -30,8 +36,9 @@ pub(crate) async fn run(args: DeleteArgs, session: &Session) -> anyhow::Result<E
     }
     let repository = session.repository().await?;
     let reader = repository.clone();
-    let points = blocking(move || Ok(reader.restore_points()?)).await?;
-    let chosen = choose(&args.restore_points, &points)?;
+    let (points, records) =
+        blocking(move || Ok((reader.restore_points()?, reader.restore_records()?))).await?;
+    let chosen = choose(&args.restore_points, &points, &runs(&records))?;
     if args.dry_run {
         return report(session, &chosen, " (dry run)");
     }
@@ -39,7 +46,16 @@ pub(crate) async fn run(args: DeleteArgs, session: &Session) -> anyhow::Result<E
         session.printer.note("nothing was deleted");
         return Ok(ExitStatus::Failed);
     }
-    let ids: Vec<RestorePointId> = chosen.iter().map(|point| point.id.clone()).collect();
+    let mut ids: Vec<RestorePointId> = chosen.iter().map(|point| point.id.clone()).collect();
+    // What came of a restore means nothing without its undo point.
+    let of = |record: &RestorePoint| record.summary.restore.as_ref().and_then(|mark| mark.of.clone());
+    ids.extend(
+        records
+            .iter()
+            .filter(|it| of(it).is_some_and(|of| ids.contains(&of)))
+            .map(|it| it.id.clone())
+            .collect::<Vec<_>>(),
+    );
     blocking(move || Ok(repository.delete(&ids)?)).await?;
     session.printer.note(
         "Data that other restore points use too is kept. What only these used stays in the repository as well: this \
@@ -61,11 +77,18 @@ fn shown(point: &RestorePoint) -> String {
 
 /// The restore points that are meant, each of them once, in the order they were named. Nothing is chosen unless all
 /// are clear.
-fn choose(words: &[String], points: &[RestorePoint]) -> Result<Vec<RestorePoint>, PointReferenceError> {
+fn choose(
+    words: &[String],
+    points: &[RestorePoint],
+    restores: &[RestoreRun],
+) -> Result<Vec<RestorePoint>, PointReferenceError> {
     let now = Zoned::now();
     let mut chosen: Vec<RestorePoint> = Vec::new();
     for word in words {
-        let point = resolve_named(word, points, &now)?;
+        let point = match (resolve_named(word, points, &now), by_id(word, restores)) {
+            (Err(_), Ok(run)) => &run.undo_point,
+            (resolved, _) => resolved?,
+        };
         if chosen.iter().all(|other| other.id != point.id) {
             chosen.push(point.clone());
         }
@@ -108,6 +131,7 @@ mod tests {
                 cluster_uid: String::new(),
                 context: String::new(),
                 scope: String::new(),
+                restore: None,
             },
         }
     }
@@ -116,7 +140,7 @@ mod tests {
         let points =
             [point("aaaa1111", "daily"), point("aaaa2222", "daily"), point("bbbb3333", "before-upgrade")];
         let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
-        choose(&words, &points)
+        choose(&words, &points, &[])
             .map(|chosen| chosen.iter().map(|point| point.id.to_string()).collect())
             .map_err(|error| error.to_string())
     }

@@ -6,13 +6,18 @@ use serde_json::Value;
 use crate::{
     cli::{inspect::DescribeArgs, output::RecordFormat},
     exit::ExitStatus,
+    model::{
+        restore_record::{DoneChange, PlannedChange},
+        restore_run::RestoreRun,
+    },
     plan::point_reference::Incomplete,
-    report::{document, restore_points},
+    report::{document, restore_points, restores},
 };
 
 use super::{
+    journal,
     point::{self, OpenPoint},
-    session::Session,
+    session::{Session, blocking},
 };
 
 /// Runs `describe`.
@@ -20,27 +25,54 @@ pub(crate) async fn run(args: DescribeArgs, session: &Session) -> anyhow::Result
     // Whoever asks about the latest wants to learn that it is incomplete.
     let opened = point::open(&args.restore_point, Incomplete::Allow, session).await?;
     let printer = &session.printer;
+    let restore = restore_of(&opened).await?;
     match args.output {
-        RecordFormat::Json => printer.exact(&document::to_json(&record(&opened)?)?)?,
-        RecordFormat::Yaml => printer.exact(&document::to_yaml(&record(&opened)?)?)?,
+        RecordFormat::Json => printer.exact(&document::to_json(&record(&opened, restore.as_ref())?)?)?,
+        RecordFormat::Yaml => printer.exact(&document::to_yaml(&record(&opened, restore.as_ref())?)?)?,
         RecordFormat::Name => printer.data(&opened.point.id.0)?,
-        RecordFormat::Table | RecordFormat::Wide => printer.data(&restore_points::describe(
-            &opened.point,
-            &opened.manifest,
-            Timestamp::now(),
-            &TimeZone::system(),
-        ))?,
+        RecordFormat::Table | RecordFormat::Wide => {
+            let (now, zone) = (Timestamp::now(), TimeZone::system());
+            let mut text = restore_points::describe(&opened.point, &opened.manifest, now, &zone);
+            if let Some((run, planned, done)) = &restore {
+                text.push_str(&restores::journal(run, planned, done));
+            }
+            printer.data(&text)?;
+        }
     }
     Ok(ExitStatus::Done)
 }
 
+/// A restore with what it meant to do and what came of it.
+type Journal = (RestoreRun, Vec<PlannedChange>, Vec<DoneChange>);
+
+/// The restore that an undo point belongs to; none for a restore point.
+async fn restore_of(opened: &OpenPoint) -> anyhow::Result<Option<Journal>> {
+    if opened.point.summary.restore.is_none() {
+        return Ok(None);
+    }
+    let (repository, id) = (opened.repository.clone(), opened.point.id.clone());
+    blocking(move || {
+        let found = journal::runs(&repository)?.into_iter().find(|run| run.undo_point.id == id);
+        let Some(run) = found else { return Ok(None) };
+        let planned = journal::planned(&repository, &run)?;
+        let done = journal::done(&repository, &run)?;
+        Ok(Some((run, planned, done)))
+    })
+    .await
+}
+
 /// What `list` prints of it and what its manifest adds.
-fn record(opened: &OpenPoint) -> anyhow::Result<Value> {
+fn record(opened: &OpenPoint, restore: Option<&Journal>) -> anyhow::Result<Value> {
     let mut record = serde_json::to_value(&opened.point)?;
     if let (Value::Object(record), Value::Object(manifest)) =
         (&mut record, serde_json::to_value(&opened.manifest)?)
     {
         record.extend(manifest);
+        if let Some((run, planned, done)) = restore {
+            record.insert("state".to_owned(), serde_json::to_value(run.state)?);
+            record.insert("planned".to_owned(), serde_json::to_value(planned)?);
+            record.insert("done".to_owned(), serde_json::to_value(done)?);
+        }
     }
     Ok(record)
 }

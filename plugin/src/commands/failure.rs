@@ -7,7 +7,7 @@ use crate::{
     cluster::ClusterError,
     config::ConfigError,
     exit::ExitStatus,
-    plan::{point_reference::PointReferenceError, select::SelectError},
+    plan::{point_reference::PointReferenceError, restore_runs::RunReferenceError, select::SelectError},
     report::printer,
 };
 
@@ -134,6 +134,9 @@ fn hint(error: &(dyn std::error::Error + 'static)) -> Option<String> {
     }
     if let Some(reference) = error.downcast_ref::<PointReferenceError>() {
         return Some(reference.hint());
+    }
+    if error.is::<RunReferenceError>() {
+        return Some("`kubectl backup list --restores` shows them all".to_owned());
     }
     if let Some(config) = error.downcast_ref::<ConfigError>() {
         return config.hint();

@@ -4,17 +4,24 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use crate::{
+    archive::Repository,
     cli::{inspect::ListArgs, output::RecordFormat},
     exit::ExitStatus,
     plan::point_reference::holds_namespace,
-    report::{document, restore_points},
+    report::{document, restore_points, restores as report},
 };
 
-use super::session::{Session, blocking};
+use super::{
+    journal,
+    session::{Session, blocking},
+};
 
 /// Runs `list`.
 pub(crate) async fn run(args: ListArgs, session: &Session) -> anyhow::Result<ExitStatus> {
     let repository = session.repository().await?;
+    if args.restores {
+        return restores(args, repository, session).await;
+    }
     let mut points = blocking(move || Ok(repository.restore_points()?)).await?;
     if !args.namespaces.is_empty() {
         points.retain(|point| args.namespaces.iter().any(|namespace| holds_namespace(point, namespace)));
@@ -35,6 +42,30 @@ pub(crate) async fn run(args: ListArgs, session: &Session) -> anyhow::Result<Exi
         }
         format => {
             let table = restore_points::list(&points, Timestamp::now(), format == RecordFormat::Wide);
+            printer.data(&table.render(!args.output.no_headers))?;
+        }
+    }
+    Ok(ExitStatus::Done)
+}
+
+/// `list --restores`.
+async fn restores(args: ListArgs, repository: Repository, session: &Session) -> anyhow::Result<ExitStatus> {
+    let mut runs = blocking(move || journal::runs(&repository)).await?;
+    if !args.namespaces.is_empty() {
+        runs.retain(|run| args.namespaces.iter().any(|name| holds_namespace(&run.undo_point, name)));
+    }
+    let printer = &session.printer;
+    let records = || json!({ "items": runs.iter().map(report::record).collect::<Vec<_>>() });
+    match args.output.output {
+        RecordFormat::Json => printer.exact(&document::to_json(&records())?)?,
+        RecordFormat::Yaml => printer.exact(&document::to_yaml(&records())?)?,
+        RecordFormat::Name => {
+            let ids: Vec<&str> = runs.iter().map(|run| run.undo_point.id.0.as_str()).collect();
+            printer.data(&ids.join("\n"))?;
+        }
+        RecordFormat::Table | RecordFormat::Wide if runs.is_empty() => printer.note("No restores found."),
+        format => {
+            let table = report::list(&runs, Timestamp::now(), format == RecordFormat::Wide);
             printer.data(&table.render(!args.output.no_headers))?;
         }
     }

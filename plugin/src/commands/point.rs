@@ -5,10 +5,16 @@ use jiff::Zoned;
 use crate::{
     archive::Repository,
     model::restore_point::{Manifest, RestorePoint},
-    plan::point_reference::{self, Incomplete},
+    plan::{
+        point_reference::{self, Incomplete},
+        restore_runs::{self, RunReferenceError},
+    },
 };
 
-use super::session::{Session, blocking};
+use super::{
+    journal,
+    session::{Session, blocking},
+};
 
 /// A restore point with what is needed to read it.
 #[derive(Clone, Debug)]
@@ -48,16 +54,22 @@ pub(crate) async fn open_all(
         let mut opened = Vec::with_capacity(wanted.len());
         let mut skipped: Vec<String> = Vec::new();
         for word in &wanted {
-            let resolved = point_reference::resolve(word, &points, &Zoned::now(), incomplete)?;
-            skipped.extend(
-                resolved.skipped.iter().map(|point| format!("{} ({})", point.id, point.summary.name)),
-            );
-            let manifest = repository.manifest(&resolved.point.id)?;
-            opened.push(OpenPoint {
-                repository: repository.clone(),
-                point: resolved.point.clone(),
-                manifest,
-            });
+            let point = match point_reference::resolve(word, &points, &Zoned::now(), incomplete) {
+                Ok(resolved) => {
+                    skipped.extend(
+                        resolved.skipped.iter().map(|point| format!("{} ({})", point.id, point.summary.name)),
+                    );
+                    resolved.point.clone()
+                }
+                // An undo point is only ever meant by its id.
+                Err(error) => match restore_runs::by_id(word, &journal::runs(&repository)?) {
+                    Ok(run) => run.undo_point.clone(),
+                    Err(RunReferenceError::Unknown(_)) => return Err(error.into()),
+                    Err(ambiguous) => return Err(ambiguous.into()),
+                },
+            };
+            let manifest = repository.manifest(&point.id)?;
+            opened.push(OpenPoint { repository: repository.clone(), point, manifest });
         }
         Ok((opened, skipped))
     })

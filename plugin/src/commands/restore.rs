@@ -6,7 +6,9 @@ mod execute;
 mod look;
 mod owners;
 mod patch;
+mod proposal;
 mod prune;
+mod record;
 mod replace;
 mod request;
 mod results;
@@ -15,42 +17,33 @@ mod waiting;
 mod write;
 
 use std::{
-    collections::BTreeMap,
+    collections::HashSet,
     io::{self, IsTerminal},
     mem,
-    sync::{Arc, Mutex},
+    sync::Arc,
 };
 
 use anyhow::Context;
 
 use crate::{
     cli::restore::{DryRun, RestoreArgs},
-    cluster::{Cluster, WriteMode},
+    cluster::Cluster,
     exit::ExitStatus,
-    model::{
-        resource::GroupResource,
-        restoration::{Action, DecidedBy},
-    },
+    model::resource::GroupResource,
     plan::restore::{Candidate, RestorePlan, collisions, facts::Kinds, prune::Coverage, rules::Rule},
-    report::{
-        printer::{LONGEST_NAME, Printer},
-        progress::Progress,
-        restore as report,
-    },
+    report::printer::Printer,
 };
 
 use super::{
+    create::name,
     failure::{Failure, UsageError},
-    interrupt::Interrupt,
     session::{Session, blocking},
 };
 use collect::{Collected, Collector};
-use execute::{Execution, writes};
-use owners::Owners;
+use proposal::{Asking, Proposal};
+use record::Run;
 use request::Request;
-use results::{Shown, named_and_skipped, outcomes, planned};
-use waiting::Waiting;
-use write::Writer;
+use results::Voice;
 
 /// Collisions that an error names.
 const SHOWN_COLLISIONS: usize = 10;
@@ -59,37 +52,28 @@ const SHOWN_COLLISIONS: usize = 10;
 pub(crate) async fn run(args: RestoreArgs, session: &Session) -> anyhow::Result<ExitStatus> {
     check(&args)?;
     let mut request = Request::complete(&args, session).await?;
+    let run = (!args.no_undo).then(|| run_of(&request, &args)).transpose()?;
     let cluster = session.cluster().await?;
     let (plan, kinds) = make_plan(&mut request, &session.printer, &args, &cluster).await?;
     for warning in request.preparation.warnings() {
         session.printer.warning(&warning);
     }
-    let passed_over = if request.policy_is_default { named_and_skipped(&plan, &BTreeMap::new()) } else { 0 };
-    let shown =
-        Shown { printer: &session.printer, format: args.output, point: &request.point.id, passed_over };
-
-    let counts = plan.counts();
-    let only_planned = args.explain || args.dry_run == Some(DryRun::Client);
-    if args.explain {
-        shown.explanation(&planned(&plan, &kinds))?;
-    } else if only_planned || counts.contains_key(&Action::Conflict) {
-        shown.plan(&planned(&plan, &kinds), only_planned.then_some("client"))?;
-    }
-    if let Some(conflicts) = counts.get(&Action::Conflict) {
-        return Err(forbidden(&plan, *conflicts).into());
-    }
-    if only_planned {
-        let objects = planned(&plan, &kinds);
-        session.printer.note(&format!("plan: {}; nothing was changed", report::summary(&objects)));
-        shown.hint_at_policy();
-        return Ok(status(passed_over > 0 || counts.contains_key(&Action::Refuse)));
-    }
-    if args.dry_run.is_none() && !args.yes && !confirm(&plan, &kinds, &cluster, session).await? {
-        session.printer.note("nothing was changed");
-        return Ok(ExitStatus::Failed);
-    }
-    let mode = if args.dry_run.is_some() { WriteMode::DryRun } else { WriteMode::Real };
-    execute(request, cluster, kinds, plan, mode, &args, session).await
+    let proposal = Proposal {
+        cluster,
+        kinds,
+        plan,
+        repository: request.repository,
+        points: vec![request.point.id],
+        preparation: request.preparation,
+        rules: request.rules,
+        parallel: usize::from(args.parallel),
+        output: args.output,
+        voice: Voice::Restore,
+        policy_is_default: request.policy_is_default,
+        run,
+        held: HashSet::new(),
+    };
+    proposal.put(Asking { dry_run: args.dry_run, explain: args.explain, agreed: args.yes }, session).await
 }
 
 /// Reads the restore point, looks at the cluster, and decides.
@@ -153,23 +137,6 @@ fn check(args: &RestoreArgs) -> Result<(), UsageError> {
     Ok(())
 }
 
-/// Why nothing is done about a plan with conflicts that somebody forbids.
-fn forbidden(plan: &RestorePlan, conflicts: usize) -> Failure {
-    let by = plan.objects.iter().find(|object| object.decision.action == Action::Conflict);
-    let by = by.map(|object| &object.resolution.decided_by);
-    let (by, instead) = match by {
-        Some(rule @ DecidedBy::Rule { file, .. }) => (
-            format!("{rule} of {file}"),
-            "the policy of the rule could also be `skip`, which leaves them, or `patch`, which sets them",
-        ),
-        _ => ("--on-conflict=fail".to_owned(), "--on-conflict=skip leaves them, =patch sets them"),
-    };
-    Failure::new(
-        format!("nothing was changed: {conflicts} of the objects exist and differ, and {by} forbids that"),
-        format!("`kubectl backup diff` shows how they differ; {instead}"),
-    )
-}
-
 fn status(incomplete: bool) -> ExitStatus {
     if incomplete { ExitStatus::Incomplete } else { ExitStatus::Done }
 }
@@ -180,6 +147,7 @@ async fn collect(request: &Request) -> anyhow::Result<Collected> {
         request.wanted.clone(),
         Arc::clone(&request.preparation),
         request.rules.fields().clone(),
+        request.leaves_record,
     );
     let (repository, id) = (request.repository.clone(), request.point.id.clone());
     let collected = blocking(move || collector.collect(&repository, &id))
@@ -209,75 +177,14 @@ fn define(kinds: &mut Kinds, candidates: &[Candidate]) {
     }
 }
 
-/// Shows the plan on stderr and asks.
-async fn confirm(
-    plan: &RestorePlan,
-    kinds: &Kinds,
-    cluster: &Cluster,
-    session: &Session,
-) -> anyhow::Result<bool> {
-    let objects = planned(plan, kinds);
-    session.printer.note(&report::overview(&objects, Some(LONGEST_NAME)));
-    let writes = writes(&plan.counts());
-    if writes == 0 {
-        return Ok(true);
-    }
-    let question = format!(
-        "Plan: {}. Write {} to context `{}`?",
-        report::summary(&objects),
-        report::objects(writes),
-        cluster.context()
-    );
-    let question = crate::report::terminal::clean_line(&question).into_owned();
-    blocking(move || Ok(dialoguer::Confirm::new().with_prompt(question).default(false).interact()?)).await
-}
-
-async fn execute(
-    request: Request,
-    cluster: Cluster,
-    kinds: Kinds,
-    plan: RestorePlan,
-    mode: WriteMode,
-    args: &RestoreArgs,
-    session: &Session,
-) -> anyhow::Result<ExitStatus> {
-    let total = writes(&plan.counts()) as u64;
-    let what = if mode == WriteMode::Real { "restoring objects" } else { "checking objects" };
-    let progress = Progress::begin(&session.printer, what, Some(total));
-    let told = progress.clone();
-    let interrupt = Interrupt::listen(move || {
-        told.note("interrupted: ending the writes under way; once more stops at once");
-    });
-    let execution = Execution {
-        writer: Arc::new(Writer {
-            cluster,
-            kinds,
-            plan,
-            preparation: request.preparation,
-            rules: request.rules,
-            mode,
-            owners: Owners::default(),
-            waiting: Waiting { progress: progress.clone(), stopped: interrupt.stopped() },
-            warnings: Mutex::default(),
-        }),
-        repository: request.repository,
-        point: request.point.id.clone(),
-        parallel: usize::from(args.parallel),
-    };
-    let mut finished = execution.run().await;
-    if let Ok(finished) = &mut finished {
-        execution.writer.prune(execution.parallel, finished).await;
-    }
-    progress.finish();
-    let finished = finished?;
-    let passed_over =
-        if request.policy_is_default { named_and_skipped(&execution.writer.plan, &finished) } else { 0 };
-    let shown =
-        Shown { printer: &session.printer, format: args.output, point: &request.point.id, passed_over };
-    let interrupted = interrupt.stopped().is_set();
-    let objects = outcomes(&execution.writer, &finished, interrupted);
-    if mode == WriteMode::DryRun {
-        return shown.checked(&objects, &execution.writer, interrupted);
-    }
-    shown.result(&objects, &execution.writer, interrupted)
+/// What the records of this run say of it.
+fn run_of(request: &Request, args: &RestoreArgs) -> anyhow::Result<Run> {
+    let asked = request.asked_for(args)?;
+    Ok(Run {
+        source: request.point.clone(),
+        scope: name::scope(&asked.selection),
+        request: Some(asked),
+        continues: None,
+        undoes: None,
+    })
 }

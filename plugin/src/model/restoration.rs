@@ -16,7 +16,7 @@ pub enum Action {
     Patch,
     /// It is there and differs; it will be deleted and made again.
     Replace,
-    /// It is there and not in the restore point; it will be deleted.
+    /// It is there and will be deleted.
     Delete,
     /// It is there and is the same.
     Unchanged,
@@ -47,7 +47,7 @@ pub enum Outcome {
     Patched,
     /// Deleted and made again.
     Replaced,
-    /// Deleted, since the restore point does not hold it.
+    /// Deleted.
     Deleted,
     /// Was the same already.
     Unchanged,

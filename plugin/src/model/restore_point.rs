@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     resource::{GroupResource, ResourceType},
+    restore_record::{RestoreMark, RestoreRecord},
     selection::Selection,
 };
 
@@ -67,6 +68,9 @@ pub struct Summary {
     pub context: String,
     /// `all namespaces`, `namespaces shop, web`, with the narrowing words after it; for people.
     pub scope: String,
+    /// This is no restore point but the record of a restore.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restore: Option<RestoreMark>,
 }
 
 /// A restore point in the list of its repository.
@@ -149,6 +153,9 @@ pub struct Manifest {
     /// What a reader should know and that is no loss: a list spliced after an expired token, …
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
+    /// What the record of a restore adds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub record: Option<RestoreRecord>,
 }
 
 impl Manifest {

@@ -65,7 +65,8 @@ pub struct Candidate {
     pub origin: Origin,
     /// Its owners as saved.
     pub owners: Box<[OwnerReference]>,
-    /// A digest of what will be written, when another object may become the same one: under a mapping.
+    /// A digest of what will be written: for the undo point, and under a mapping, where another object may become the
+    /// same one.
     pub content: Option<Content>,
     /// What the rules say of it, whatever the cluster holds.
     pub rule: Rule,

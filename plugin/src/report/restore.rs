@@ -73,6 +73,9 @@ pub struct RestoreDocument<'a, S: State> {
     pub kind: &'static str,
     /// The full id of the restore point.
     pub restore_point: &'a str,
+    /// The full id of the undo point that takes it back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub undo_point: Option<&'a str>,
     /// `client`, `server`, or none when it was done.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dry_run: Option<&'static str>,

@@ -1,10 +1,11 @@
 //! What goes in comes out; what must not go in does not.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rstest::rstest;
 
 use super::*;
+use crate::model::restore_record::{RecordRole, RestoreMark};
 
 fn varied() -> Vec<Sample> {
     let mut objects = config_maps("shop", 100);
@@ -232,4 +233,42 @@ fn nesting_that_a_reader_would_refuse_is_refused() {
         Capture::Finish(Box::new(manifest(&[object]))),
     ];
     assert!(matches!(refused(captures), ArchiveError::InvalidObject { .. }));
+}
+
+#[test]
+fn the_record_of_a_restore_is_no_restore_point_and_keeps_its_journal() {
+    let fixture = Fixture::new();
+    let point = fixture.save(&varied());
+    let objects = config_maps("shop", 3);
+    let lines: Vec<String> =
+        (0..30_000).map(|number| format!("{{\"line\":{number},\"text\":\"{number:064}\"}}")).collect();
+    let mut captures: Vec<Capture> = ordered(&objects).iter().map(Sample::capture).collect();
+    captures.push(Capture::Journal((lines.join("\n") + "\n").into()));
+    let mut manifest = manifest(&objects);
+    manifest.summary.restore = Some(RestoreMark {
+        role: RecordRole::UndoPoint,
+        restore_point: point.id.clone(),
+        name: "sample".to_owned(),
+        of: None,
+        continues: None,
+        undoes: None,
+        interrupted: false,
+        counts: BTreeMap::new(),
+    });
+    captures.push(Capture::Finish(Box::new(manifest.clone())));
+    let record = fixture.repository.save(Timestamp::now(), stream(captures)).unwrap();
+    let repository = fixture.reopened();
+    assert_eq!(repository.restore_points().unwrap(), std::slice::from_ref(&point));
+    assert_eq!(repository.restore_records().unwrap(), std::slice::from_ref(&record));
+    assert_eq!(repository.manifest(&record.id).unwrap(), manifest);
+    assert_eq!(read_all(&repository, &record.id, &ReadFilter::default()).len(), objects.len());
+    let mut read = Vec::new();
+    let mut visit = |line: &[u8]| {
+        read.push(String::from_utf8(line.to_vec()).unwrap());
+        Ok(())
+    };
+    repository.each_journal_line(&record.id, &mut visit).unwrap();
+    assert_eq!(read, lines);
+    repository.each_journal_line(&point.id, &mut |_| panic!("a restore point has no journal")).unwrap();
+    assert_whole(&repository);
 }

@@ -184,6 +184,7 @@ impl Ledger {
             cluster_uid: provenance.cluster_uid,
             context: provenance.context,
             scope: provenance.scope,
+            restore: None,
         };
         let left_out = self.left_out.into_iter();
         Manifest {
@@ -197,6 +198,7 @@ impl Ledger {
                 .map(|((_, reason), (resource, objects))| LeftOut { resource, objects, reason })
                 .collect(),
             warnings: self.warnings,
+            record: None,
         }
     }
 }

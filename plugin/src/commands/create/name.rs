@@ -35,7 +35,7 @@ pub(super) fn made_from(selection: &Selection, created: Timestamp) -> String {
 }
 
 /// The selection in words, for lists: `namespace shop; labels app=web`.
-pub(super) fn scope(selection: &Selection) -> String {
+pub(in crate::commands) fn scope(selection: &Selection) -> String {
     let mut words = vec![match &selection.namespaces {
         Namespaces::All => "all namespaces".to_owned(),
         Namespaces::Named(names) => match names.as_slice() {

@@ -36,6 +36,8 @@ use crate::{
 pub(super) struct Collector {
     wanted: Wanted,
     preparation: Arc<Preparation>,
+    /// Whether an undo point will want to know what was written.
+    digest: bool,
     candidates: Vec<Candidate>,
     references: References,
     fields: Fields,
@@ -55,10 +57,11 @@ pub(super) struct Collected {
 }
 
 impl Collector {
-    pub(super) fn new(wanted: Wanted, preparation: Arc<Preparation>, fields: Fields) -> Self {
+    pub(super) fn new(wanted: Wanted, preparation: Arc<Preparation>, fields: Fields, digest: bool) -> Self {
         Self {
             wanted,
             preparation,
+            digest,
             fields,
             missing_fields: Vec::new(),
             candidates: Vec::new(),
@@ -182,7 +185,7 @@ impl Collector {
             origin,
             owners,
             // Only a mapping can make two objects one.
-            content: (!map.is_empty()).then(|| Content::of(&key.resource, body)),
+            content: (self.digest || !map.is_empty()).then(|| Content::of(&key.resource, body)),
             rule,
             key,
         });

@@ -38,7 +38,8 @@ const SERVED_LIMIT: Duration = Duration::from_mins(1);
 pub(super) struct Execution {
     pub(super) writer: Arc<Writer>,
     pub(super) repository: Repository,
-    pub(super) point: RestorePointId,
+    /// Where the bodies lie; no object is in two of them.
+    pub(super) points: Vec<RestorePointId>,
     pub(super) parallel: usize,
 }
 
@@ -110,7 +111,7 @@ impl Execution {
         indices: BTreeSet<usize>,
         sender: mpsc::Sender<(usize, Value)>,
     ) -> tokio::task::JoinHandle<anyhow::Result<()>> {
-        let (repository, point) = (self.repository.clone(), self.point.clone());
+        let (repository, points) = (self.repository.clone(), self.points.clone());
         let (writer, stopped) = (Arc::clone(&self.writer), self.writer.waiting.stopped.clone());
         tokio::spawn(blocking(move || {
             let candidate = |index: usize| &writer.plan.objects[index].candidate;
@@ -130,17 +131,19 @@ impl Execution {
                 scope: None,
                 names: None,
             };
-            repository.each_object(&point, &filter, &mut |object| {
-                // What cannot be read is not in the plan.
-                if let Ok(object) = object
-                    && let Some(index) = writer.plan.find(&object.key)
-                    && indices.contains(&index)
-                    && sender.blocking_send((index, object.body)).is_err()
-                {
-                    return ControlFlow::Break(());
-                }
-                if stopped.is_set() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-            })?;
+            for point in &points {
+                repository.each_object(point, &filter, &mut |object| {
+                    // What cannot be read is not in the plan.
+                    if let Ok(object) = object
+                        && let Some(index) = writer.plan.find(&object.key)
+                        && indices.contains(&index)
+                        && sender.blocking_send((index, object.body)).is_err()
+                    {
+                        return ControlFlow::Break(());
+                    }
+                    if stopped.is_set() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+                })?;
+            }
             Ok(())
         }))
     }

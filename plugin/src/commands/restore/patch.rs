@@ -59,7 +59,9 @@ impl Writer {
         if self.mode == WriteMode::Real {
             // What was computed from this version is not written over another.
             change["metadata"]["resourceVersion"] = draft.live()["metadata"]["resourceVersion"].clone();
-            self.warn(self.cluster.patch_object(patch.kind, patch.key, &change).await?.warnings);
+            let written = self.cluster.patch_object(patch.kind, patch.key, &change).await?;
+            self.note_made(patch.key, &written.body);
+            self.warn(written.warnings);
         }
         Ok(finished(Outcome::Patched, draft))
     }

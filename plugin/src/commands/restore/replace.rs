@@ -34,6 +34,7 @@ impl Writer {
         }
         if course.deleted.is_some() && compare(&job.kind.resource, &job.body, &live).is_none() {
             // Made by the try before, whose answer was lost.
+            self.note_made(job.key, &live);
             return Ok(Finished::new(Outcome::Replaced));
         }
         if let Some(reason) = self.must_stay(job.kind, job.key, &live).await? {

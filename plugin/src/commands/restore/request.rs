@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use clap::ValueEnum;
+
 use crate::{
     archive::Repository,
     cli::restore::{OnConflict, RestoreArgs},
@@ -15,7 +17,8 @@ use crate::{
     model::{
         resource::ResourceType,
         restore_point::{Completeness, Manifest, RestorePoint},
-        selection::ClusterScoped,
+        restore_record::{RestoreRequest, TransformFile},
+        selection::{ClusterScoped, Namespaces, Selection},
     },
     plan::{
         conflict::{ConflictPolicy, rules::Rules},
@@ -45,6 +48,10 @@ pub(super) struct Request {
     pub(super) rules: Arc<Rules>,
     /// The user wrote no policy: an object named and then skipped was not done as asked.
     pub(super) policy_is_default: bool,
+    /// An undo point will be saved.
+    pub(super) leaves_record: bool,
+    /// As they were when the plan was made.
+    pub(super) transform_files: Vec<TransformFile>,
 }
 
 impl From<OnConflict> for ConflictPolicy {
@@ -64,7 +71,8 @@ impl Request {
         let map = NamespaceMap::parse(&args.map_namespace).map_err(|error| {
             UsageError::with_hint(error.to_string(), "for example: --map-namespace shop=shop-test")
         })?;
-        let transforms = files::read(&args.transforms)?;
+        let transform_files = files::texts(&args.transforms)?;
+        let transforms = files::parse(&transform_files)?;
         parse_named_objects(&args.objects)?;
         let wishes = Wishes::read(args, fields(args)?)?;
         args.filter.selector.as_deref().map(LabelSelector::parse).transpose()?;
@@ -75,6 +83,7 @@ impl Request {
         let wanted = wanted(args, &manifest, session)?;
         check_map(&map, &manifest)?;
         let policy_is_default = args.on_conflict.is_none() && args.fields.is_empty();
+        let leaves_record = args.dry_run.is_none() && !args.explain && !args.no_undo;
         let preparation = Arc::new(Preparation::new(map, transforms));
         Ok(Self {
             repository,
@@ -85,6 +94,32 @@ impl Request {
             wishes,
             rules: Arc::default(),
             policy_is_default,
+            leaves_record,
+            transform_files,
+        })
+    }
+
+    /// The request in words that last: enough to ask for the same again.
+    pub(super) fn asked_for(&self, args: &RestoreArgs) -> anyhow::Result<RestoreRequest> {
+        let namespaces = match &self.wanted.namespaces {
+            None => Namespaces::All,
+            Some(names) => Namespaces::Named(names.iter().cloned().collect()),
+        };
+        let mut selection = Selection::of(namespaces);
+        selection.objects = parse_named_objects(&args.objects)?;
+        selection.include_kinds.clone_from(&args.filter.include_kinds);
+        selection.exclude_kinds.clone_from(&args.filter.exclude_kinds);
+        selection.label_selector.clone_from(&args.filter.selector);
+        selection.cluster_scoped = args.filter.cluster_scoped;
+        let word = |policy: OnConflict| policy.to_possible_value().map(|word| word.get_name().to_owned());
+        Ok(RestoreRequest {
+            map_namespace: args.map_namespace.clone(),
+            on_conflict: args.on_conflict.and_then(word),
+            exact: args.exact,
+            fields: args.fields.clone(),
+            prune: args.prune,
+            transforms: self.transform_files.clone(),
+            ..RestoreRequest::of(selection)
         })
     }
 

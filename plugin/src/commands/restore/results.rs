@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, sync::PoisonError};
 
 use crate::{
     cli::output::RecordFormat,
+    cluster::WriteMode,
     commands::failure::Failure,
     exit::ExitStatus,
     model::{
@@ -11,6 +12,7 @@ use crate::{
         resource::ResourceType,
         restoration::{Action, DecidedBy, Outcome, RestoredObject},
         restore_point::RestorePointId,
+        restore_record::DoneChange,
     },
     plan::restore::{Origin, PlannedObject, RestorePlan, facts::Kinds},
     report::{
@@ -85,6 +87,33 @@ fn unreadable<S: Copy>(
     })
 }
 
+/// What came of every object that was to be written, for the record of the run.
+pub(super) fn done(
+    writer: &Writer,
+    finished: &BTreeMap<usize, Finished>,
+    interrupted: bool,
+) -> Vec<DoneChange> {
+    let made = writer.made.lock().unwrap_or_else(PoisonError::into_inner);
+    let of = |(index, object): (usize, &PlannedObject)| {
+        let (outcome, reason) = match finished.get(&index) {
+            Some(done) => (done.outcome, done.reason.clone()),
+            None if interrupted => (Outcome::NotTried, None),
+            None => (Outcome::Refused, None),
+        };
+        let target = object.target().clone();
+        let made = made.get(&target);
+        DoneChange {
+            outcome,
+            uid: made.map(|made| made.uid.clone()),
+            content: made.map(|made| made.content.to_string()),
+            reason,
+            target,
+        }
+    };
+    let objects = writer.plan.objects.iter().enumerate();
+    objects.filter(|(_, object)| object.decision.action.is_write()).map(of).collect()
+}
+
 /// How many objects that the user named by `TYPE/NAME` were or would be skipped.
 pub(super) fn named_and_skipped(plan: &RestorePlan, finished: &BTreeMap<usize, Finished>) -> usize {
     let skipped = |(index, object): &(usize, &PlannedObject)| {
@@ -127,6 +156,62 @@ fn shown_object<S>(
     }
 }
 
+/// Of what is spoken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::commands) enum Voice {
+    /// A restore.
+    Restore,
+    /// Taking one back.
+    #[expect(dead_code, reason = "for the verb that takes a restore back")]
+    Undo,
+}
+
+impl Voice {
+    /// What is under way.
+    pub(super) fn doing(self, mode: WriteMode) -> &'static str {
+        match (self, mode) {
+            (_, WriteMode::DryRun) => "checking objects",
+            (Self::Restore, _) => "restoring objects",
+            (Self::Undo, _) => "taking the restore back",
+        }
+    }
+
+    fn plan(self) -> &'static str {
+        match self {
+            Self::Restore => "RestorePlan",
+            Self::Undo => "UndoPlan",
+        }
+    }
+
+    fn result(self) -> &'static str {
+        match self {
+            Self::Restore => "RestoreResult",
+            Self::Undo => "UndoResult",
+        }
+    }
+
+    fn done(self) -> &'static str {
+        match self {
+            Self::Restore => "restored from",
+            Self::Undo => "went back to before the restore with undo point",
+        }
+    }
+
+    /// What to say, and the next thing to do.
+    fn interrupted(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Restore => (
+                "the restore was interrupted before its end",
+                "run it again; what is done already is left as it is",
+            ),
+            Self::Undo => (
+                "the undo was interrupted before its end",
+                "run it again; what is taken back already is left as it is",
+            ),
+        }
+    }
+}
+
 /// Where and how results are shown.
 pub(super) struct Shown<'a> {
     pub(super) printer: &'a Printer,
@@ -134,6 +219,9 @@ pub(super) struct Shown<'a> {
     pub(super) point: &'a RestorePointId,
     /// Objects that the user named and that were skipped though the user did not say so.
     pub(super) passed_over: usize,
+    pub(super) voice: Voice,
+    /// What takes this run back.
+    pub(super) undo_point: Option<&'a RestorePointId>,
 }
 
 impl Shown<'_> {
@@ -143,7 +231,7 @@ impl Shown<'_> {
         objects: &[RestoredObject<Action>],
         dry_run: Option<&'static str>,
     ) -> anyhow::Result<()> {
-        self.data("RestorePlan", objects, dry_run, false, Vec::new(), Action::is_write)
+        self.data(self.voice.plan(), objects, dry_run, false, Vec::new(), Action::is_write)
     }
 
     /// A plan with what decided on each object.
@@ -161,7 +249,14 @@ impl Shown<'_> {
         writer: &Writer,
         interrupted: bool,
     ) -> anyhow::Result<ExitStatus> {
-        self.data("RestorePlan", objects, Some("server"), interrupted, warnings(writer), Outcome::is_write)?;
+        self.data(
+            self.voice.plan(),
+            objects,
+            Some("server"),
+            interrupted,
+            warnings(writer),
+            Outcome::is_write,
+        )?;
         self.talk(writer);
         if interrupted {
             return Err(Failure::new(
@@ -196,18 +291,18 @@ impl Shown<'_> {
         writer: &Writer,
         interrupted: bool,
     ) -> anyhow::Result<ExitStatus> {
-        self.data("RestoreResult", objects, None, interrupted, warnings(writer), Outcome::is_write)?;
+        self.data(self.voice.result(), objects, None, interrupted, warnings(writer), Outcome::is_write)?;
         self.talk(writer);
         for object in objects.iter().filter(|object| !object.notes.is_empty()) {
             self.printer.note(&format!("{}: {}", object.object, object.notes.join("; ")));
         }
-        self.printer.note(&format!("restored from {}: {}", self.point, report::summary(objects)));
+        self.printer.note(&format!("{} {}: {}", self.voice.done(), self.point, report::summary(objects)));
+        if let Some(id) = self.undo_point {
+            self.printer.note(&format!("Take it back: kubectl backup undo {id}"));
+        }
         if interrupted {
-            return Err(Failure::new(
-                "the restore was interrupted before its end",
-                "run it again; what is done already is left as it is",
-            )
-            .into());
+            let (message, hint) = self.voice.interrupted();
+            return Err(Failure::new(message, hint).into());
         }
         self.hint_at_policy();
         Ok(super::status(self.passed_over > 0 || objects.iter().any(is_undone)))
@@ -234,6 +329,7 @@ impl Shown<'_> {
         let document = RestoreDocument {
             kind,
             restore_point: &self.point.0,
+            undo_point: self.undo_point.map(|id| id.0.as_str()),
             dry_run,
             interrupted,
             counts,

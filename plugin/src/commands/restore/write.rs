@@ -2,7 +2,7 @@
 //! [`super::patch`], how it is replaced in [`super::replace`].
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeSet, HashMap},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -18,7 +18,10 @@ use crate::{
     },
     plan::{
         conflict::{Resolution, decide, rules::Rules},
-        restore::{Origin, OwnerLink, PlannedObject, RestorePlan, facts::Kinds, prepare::Preparation},
+        restore::{
+            Origin, OwnerLink, PlannedObject, RestorePlan, content::Content, facts::Kinds,
+            prepare::Preparation,
+        },
         sanitize::{give_up_allocations, owners::relink},
         transform::TransformError,
     },
@@ -85,6 +88,15 @@ pub(super) struct Writer {
     pub(super) waiting: Waiting,
     /// What the server warned of, each once.
     pub(super) warnings: Mutex<BTreeSet<String>>,
+    /// What was written: the uid it has and what its content is now.
+    pub(super) made: Mutex<HashMap<ObjectKey, Made>>,
+}
+
+/// An object as a write left it.
+#[derive(Clone, Debug)]
+pub(super) struct Made {
+    pub(super) uid: String,
+    pub(super) content: Content,
 }
 
 /// One object on its way into the cluster.
@@ -231,6 +243,7 @@ impl Writer {
     /// Makes an object that is not there.
     pub(super) async fn make(&self, job: &Job<'_>) -> Result<Finished, WriteError> {
         let written = self.cluster.create_object(job.kind, job.key, &job.body, self.mode).await?;
+        self.note_made(job.key, &written.body);
         self.remember(job.index, job.object, written);
         Ok(Finished::new(Outcome::Created))
     }
@@ -251,6 +264,9 @@ impl Writer {
         }
         if met.difference.is_none() {
             let ours = course.may_be_ours && met.deleting.is_none();
+            if ours {
+                self.note_made(job.key, &live);
+            }
             return Ok(Some(Finished::new(if ours { Outcome::Created } else { Outcome::Unchanged })));
         }
         if met.deleting.is_some() {
@@ -316,6 +332,16 @@ impl Writer {
             self.owners.is_there(index, written.uid);
         }
         self.warn(written.warnings);
+    }
+
+    /// Notes an object as it is after a write, for the record of the run.
+    pub(super) fn note_made(&self, key: &ObjectKey, body: &Value) {
+        if self.mode == WriteMode::DryRun {
+            return;
+        }
+        let uid = body["metadata"]["uid"].as_str().unwrap_or_default().to_owned();
+        let made = Made { uid, content: Content::of(&key.resource, body.clone()) };
+        self.made.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone(), made);
     }
 
     pub(super) fn warn(&self, warnings: Vec<String>) {

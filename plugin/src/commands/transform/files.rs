@@ -8,6 +8,7 @@ use std::{
 
 use crate::{
     commands::failure::{Failure, UsageError},
+    model::restore_record::TransformFile,
     plan::transform::Transforms,
 };
 
@@ -16,14 +17,29 @@ const LARGEST: u64 = 1 << 20;
 
 /// All of them, in their order.
 pub(crate) fn read(paths: &[PathBuf]) -> anyhow::Result<Transforms> {
+    parse(&texts(paths)?)
+}
+
+/// What the files say, for a record that outlives them.
+pub(crate) fn texts(paths: &[PathBuf]) -> anyhow::Result<Vec<TransformFile>> {
+    paths.iter().map(|path| read_one(path)).collect()
+}
+
+/// What they mean.
+pub(crate) fn parse(files: &[TransformFile]) -> anyhow::Result<Transforms> {
     let mut transforms = Transforms::default();
-    for path in paths {
-        transforms.extend(read_one(path)?);
+    for TransformFile { name, text } in files {
+        transforms.extend(Transforms::parse(text).map_err(|error| {
+            UsageError::with_hint(
+                format!("`{name}` is no file of transforms: {error}"),
+                "docs/transforms.md has an example of each",
+            )
+        })?);
     }
     Ok(transforms)
 }
 
-fn read_one(path: &Path) -> anyhow::Result<Transforms> {
+fn read_one(path: &Path) -> anyhow::Result<TransformFile> {
     let shown = path.display();
     if path == Path::new("-") {
         return Err(UsageError::with_hint(
@@ -38,13 +54,7 @@ fn read_one(path: &Path) -> anyhow::Result<Transforms> {
             "docs/transforms.md shows such a file",
         )
     })?;
-    let transforms = Transforms::parse(&text).map_err(|error| {
-        UsageError::with_hint(
-            format!("`{shown}` is no file of transforms: {error}"),
-            "docs/transforms.md has an example of each",
-        )
-    })?;
-    Ok(transforms)
+    Ok(TransformFile { name: shown.to_string(), text })
 }
 
 fn text_of(path: &Path) -> io::Result<String> {

@@ -35,6 +35,13 @@ impl Content {
     }
 }
 
+/// All of it, in hexadecimal digits.
+impl fmt::Display for Content {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(formatter, "{byte:02x}"))
+    }
+}
+
 impl fmt::Debug for Content {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "Content({:02x}{:02x}…)", self.0[0], self.0[1])

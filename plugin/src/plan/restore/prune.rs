@@ -111,6 +111,7 @@ mod tests {
                 cluster_uid: String::new(),
                 context: String::new(),
                 scope: String::new(),
+                restore: None,
             },
             written_by: String::new(),
             server_version: String::new(),
@@ -119,6 +120,7 @@ mod tests {
             missing: vec![],
             left_out: vec![],
             warnings: vec![],
+            record: None,
         }
     }
 

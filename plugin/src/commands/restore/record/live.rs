@@ -1,0 +1,181 @@
+//! Reading the live objects that are about to be overwritten, in the archive's order.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use anyhow::Context;
+use bytes::Bytes;
+use futures::{StreamExt, TryStreamExt, stream};
+use serde_json::Value;
+use tokio::sync::mpsc;
+
+use crate::{
+    archive::Capture,
+    cluster::Cluster,
+    model::{
+        object::{CapturedObject, ObjectKey},
+        resource::{GroupResource, ResourceType, Scope},
+        restore_point::KindEntry,
+        restore_record::{Change, PlannedChange},
+    },
+    plan::restore::facts::Kinds,
+};
+
+/// Up to this many objects of a kind and namespace are read one by one, more by listing.
+const FEW: usize = 32;
+
+/// Single reads under way at once.
+const PARALLEL: usize = 12;
+
+/// The archive takes no more; its own error says why.
+#[derive(Debug, thiserror::Error)]
+#[error("the repository took no more objects")]
+pub(super) struct Closed;
+
+/// One reading.
+pub(super) struct Gathering<'a> {
+    pub(super) cluster: &'a Cluster,
+    pub(super) kinds: &'a Kinds,
+    pub(super) captures: mpsc::Sender<Capture>,
+    /// What was saved, by kind.
+    pub(super) entries: Vec<KindEntry>,
+}
+
+/// Namespaces in the archive's order: that of `name/`, as the server lists.
+type Namespaces = BTreeMap<String, (Option<String>, BTreeSet<String>)>;
+
+impl Gathering<'_> {
+    /// Hands over every object that `changes` overwrite, but those that are `held` already. One that is gone by now
+    /// becomes one that will be made.
+    pub(super) async fn run(
+        &mut self,
+        changes: &mut [PlannedChange],
+        held: &HashSet<ObjectKey>,
+    ) -> anyhow::Result<()> {
+        let mut found = HashSet::new();
+        for (kind, namespaces) in self.wanted(changes, held) {
+            for (namespace, names) in namespaces.into_values() {
+                let place = namespace.as_deref().map_or(String::new(), |it| format!(" in namespace `{it}`"));
+                self.group(&kind, namespace.as_deref(), names, &mut found)
+                    .await
+                    .with_context(|| format!("could not read {}{place}", kind.resource))?;
+            }
+        }
+        for change in changes {
+            let is_there = found.contains(&change.target) || held.contains(&change.target);
+            if !is_there && !matches!(change.change, Change::Create) {
+                change.change = Change::Create;
+            }
+        }
+        Ok(())
+    }
+
+    /// By kind, namespaced ones first, then by namespace.
+    fn wanted(
+        &self,
+        changes: &[PlannedChange],
+        held: &HashSet<ObjectKey>,
+    ) -> Vec<(ResourceType, Namespaces)> {
+        let mut kinds: BTreeMap<(bool, String), (ResourceType, Namespaces)> = BTreeMap::new();
+        for change in changes {
+            let target = &change.target;
+            if change.change == Change::Create || held.contains(target) {
+                continue;
+            }
+            let Some(kind) = self.kinds.served(&target.resource) else { continue };
+            let place = (kind.scope == Scope::Cluster, target.resource.to_string());
+            let (_, namespaces) = kinds.entry(place).or_insert_with(|| (kind.clone(), BTreeMap::new()));
+            let order = format!("{}/", target.namespace.as_deref().unwrap_or_default());
+            let (_, names) =
+                namespaces.entry(order).or_insert_with(|| (target.namespace.clone(), BTreeSet::new()));
+            names.insert(target.name.clone());
+        }
+        kinds.into_values().collect()
+    }
+
+    async fn group(
+        &mut self,
+        kind: &ResourceType,
+        namespace: Option<&str>,
+        names: BTreeSet<String>,
+        found: &mut HashSet<ObjectKey>,
+    ) -> anyhow::Result<()> {
+        if names.len() <= FEW {
+            return self.each(kind, namespace, &names, found).await;
+        }
+        let mut pages = self.cluster.live_pages(kind, namespace);
+        let mut last = String::new();
+        let mut is_first = true;
+        loop {
+            let page = match pages.next().await {
+                Err(error) if error.is_forbidden() && is_first => {
+                    return self.each(kind, namespace, &names, found).await;
+                }
+                page => page?,
+            };
+            is_first = false;
+            let Some(page) = page else { return Ok(()) };
+            let mut bodies = Vec::new();
+            for body in page {
+                let name = body["metadata"]["name"].as_str().unwrap_or_default();
+                // A list that was begun again repeats what was seen.
+                if names.contains(name) && name > last.as_str() {
+                    name.clone_into(&mut last);
+                    bodies.push(body);
+                }
+            }
+            self.hand_over(kind, namespace, bodies, found).await?;
+        }
+    }
+
+    async fn each(
+        &mut self,
+        kind: &ResourceType,
+        namespace: Option<&str>,
+        names: &BTreeSet<String>,
+        found: &mut HashSet<ObjectKey>,
+    ) -> anyhow::Result<()> {
+        let cluster = self.cluster;
+        let read = |name: &str| {
+            let key = ObjectKey::new(kind.resource.clone(), namespace, name);
+            async move { cluster.read(kind, &key).await }
+        };
+        let bodies: Vec<Option<Value>> =
+            stream::iter(names).map(|name| read(name)).buffered(PARALLEL).try_collect().await?;
+        self.hand_over(kind, namespace, bodies.into_iter().flatten().collect(), found).await
+    }
+
+    async fn hand_over(
+        &mut self,
+        kind: &ResourceType,
+        namespace: Option<&str>,
+        bodies: Vec<Value>,
+        found: &mut HashSet<ObjectKey>,
+    ) -> anyhow::Result<()> {
+        let mut objects = Vec::with_capacity(bodies.len());
+        for body in bodies {
+            let name = body["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+            found.insert(ObjectKey::new(kind.resource.clone(), namespace, &name));
+            let json = Bytes::from(serde_json::to_vec(&body)?);
+            objects.push(CapturedObject { namespace: namespace.map(str::to_owned), name, json });
+        }
+        if objects.is_empty() {
+            return Ok(());
+        }
+        self.account(kind, &objects);
+        let (resource, scope): (GroupResource, Scope) = (kind.resource.clone(), kind.scope);
+        self.captures.send(Capture::Objects { resource, scope, objects }).await.map_err(|_| Closed)?;
+        Ok(())
+    }
+
+    fn account(&mut self, kind: &ResourceType, objects: &[CapturedObject]) {
+        let bytes = objects.iter().map(|object| object.json.len() as u64).sum::<u64>();
+        let count = objects.len() as u64;
+        match self.entries.last_mut() {
+            Some(entry) if entry.kind.resource == kind.resource => {
+                entry.objects += count;
+                entry.bytes += bytes;
+            }
+            _ => self.entries.push(KindEntry { kind: kind.clone(), objects: count, bytes }),
+        }
+    }
+}
