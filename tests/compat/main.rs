@@ -91,15 +91,9 @@ fn body(number: usize) -> Value {
 fn kind(objects: u64) -> KindEntry {
     KindEntry {
         kind: ResourceType {
-            resource: GroupResource::new("configmaps", ""),
-            version: "v1".to_owned(),
-            kind: "ConfigMap".to_owned(),
             singular: "configmap".to_owned(),
             short_names: vec!["cm".to_owned()],
-            categories: Vec::new(),
-            scope: Scope::Namespaced,
-            verbs: Vec::new(),
-            served_versions: Vec::new(),
+            ..ResourceType::new(GroupResource::new("configmaps", ""), "v1", "ConfigMap", Scope::Namespaced)
         },
         objects,
         bytes: 0,

@@ -178,17 +178,7 @@ fn manifest(objects: &[Sample]) -> Manifest {
         *counts.entry(object.key.resource.clone()).or_default() += 1;
     }
     let kinds = counts.into_iter().map(|(resource, objects)| KindEntry {
-        kind: ResourceType {
-            resource,
-            version: "v1".to_owned(),
-            kind: "Sample".to_owned(),
-            singular: String::new(),
-            short_names: Vec::new(),
-            categories: Vec::new(),
-            scope: Scope::Namespaced,
-            verbs: Vec::new(),
-            served_versions: Vec::new(),
-        },
+        kind: ResourceType::new(resource, "v1", "Sample", Scope::Namespaced),
         objects,
         bytes: 0,
     });

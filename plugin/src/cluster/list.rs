@@ -262,17 +262,7 @@ mod tests {
     use super::*;
 
     fn kind() -> ResourceType {
-        ResourceType {
-            resource: GroupResource::new("configmaps", ""),
-            version: "v1".to_owned(),
-            kind: "ConfigMap".to_owned(),
-            singular: String::new(),
-            short_names: Vec::new(),
-            categories: Vec::new(),
-            scope: Scope::Namespaced,
-            verbs: Vec::new(),
-            served_versions: Vec::new(),
-        }
+        ResourceType::new(GroupResource::new("configmaps", ""), "v1", "ConfigMap", Scope::Namespaced)
     }
 
     fn page(names: &[&str], next: Option<&str>) -> Page {

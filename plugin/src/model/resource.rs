@@ -121,6 +121,21 @@ pub struct ResourceType {
 }
 
 impl ResourceType {
+    /// A kind of which no more is known than what every object of it states, and where it lives.
+    pub fn new(resource: GroupResource, version: &str, kind: &str, scope: Scope) -> Self {
+        Self {
+            resource,
+            version: version.to_owned(),
+            kind: kind.to_owned(),
+            singular: String::new(),
+            short_names: Vec::new(),
+            categories: Vec::new(),
+            scope,
+            verbs: Vec::new(),
+            served_versions: Vec::new(),
+        }
+    }
+
     /// `apps/v1`, or `v1` in the core group.
     pub fn api_version(&self) -> String {
         if self.resource.group.is_empty() {

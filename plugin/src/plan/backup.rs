@@ -179,15 +179,9 @@ mod tests {
 
     fn kind(plural: &str, group: &str, scope: Scope) -> ResourceType {
         ResourceType {
-            resource: GroupResource::new(plural, group),
-            version: "v1".to_owned(),
-            kind: plural.to_owned(),
-            singular: String::new(),
-            short_names: Vec::new(),
-            categories: Vec::new(),
-            scope,
             verbs: vec!["list".to_owned()],
             served_versions: vec!["v1".to_owned()],
+            ..ResourceType::new(GroupResource::new(plural, group), "v1", plural, scope)
         }
     }
 

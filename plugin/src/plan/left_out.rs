@@ -170,15 +170,8 @@ mod tests {
 
     fn kind(plural: &str, group: &str, verbs: &[&str]) -> ResourceType {
         ResourceType {
-            resource: GroupResource::new(plural, group),
-            version: "v1".to_owned(),
-            kind: String::new(),
-            singular: String::new(),
-            short_names: Vec::new(),
-            categories: Vec::new(),
-            scope: Scope::Namespaced,
             verbs: verbs.iter().map(|&verb| verb.to_owned()).collect(),
-            served_versions: Vec::new(),
+            ..ResourceType::new(GroupResource::new(plural, group), "v1", "", Scope::Namespaced)
         }
     }
 

@@ -71,17 +71,7 @@ mod tests {
     use super::*;
 
     fn kind(resource: &str, scope: Scope) -> ResourceType {
-        ResourceType {
-            resource: GroupResource::from(resource.to_owned()),
-            version: "v1".to_owned(),
-            kind: String::new(),
-            singular: String::new(),
-            short_names: Vec::new(),
-            categories: Vec::new(),
-            scope,
-            verbs: Vec::new(),
-            served_versions: Vec::new(),
-        }
+        ResourceType::new(GroupResource::from(resource.to_owned()), "v1", "", scope)
     }
 
     fn told(namespaces: Namespaces, wanted: Wanted) -> Vec<String> {

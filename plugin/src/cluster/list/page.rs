@@ -113,17 +113,7 @@ mod tests {
     use super::*;
 
     fn kind() -> ResourceType {
-        ResourceType {
-            resource: GroupResource::new("deployments", "apps"),
-            version: "v1".to_owned(),
-            kind: "Deployment".to_owned(),
-            singular: String::new(),
-            short_names: Vec::new(),
-            categories: Vec::new(),
-            scope: Scope::Namespaced,
-            verbs: Vec::new(),
-            served_versions: Vec::new(),
-        }
+        ResourceType::new(GroupResource::new("deployments", "apps"), "v1", "Deployment", Scope::Namespaced)
     }
 
     #[test]

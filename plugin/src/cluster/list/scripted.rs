@@ -66,17 +66,7 @@ async fn listed_by(patience: Patience, is_patient: bool, answers: Vec<Answer>) -
         ..ConnectionArgs::default()
     };
     let cluster = Cluster::connect(&args).await.unwrap().with_patience(patience);
-    let kind = ResourceType {
-        resource: GroupResource::new("configmaps", ""),
-        version: "v1".to_owned(),
-        kind: "ConfigMap".to_owned(),
-        singular: String::new(),
-        short_names: Vec::new(),
-        categories: Vec::new(),
-        scope: Scope::Namespaced,
-        verbs: Vec::new(),
-        served_versions: Vec::new(),
-    };
+    let kind = ResourceType::new(GroupResource::new("configmaps", ""), "v1", "ConfigMap", Scope::Namespaced);
     let request = ListRequest {
         kind,
         namespace: Some("shop".to_owned()),

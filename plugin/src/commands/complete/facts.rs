@@ -217,15 +217,5 @@ async fn live_names(cluster: &Cluster, kind: &ResourceType, namespace: Option<&s
 }
 
 fn namespace_kind() -> ResourceType {
-    ResourceType {
-        resource: GroupResource::new("namespaces", ""),
-        version: "v1".to_owned(),
-        kind: "Namespace".to_owned(),
-        singular: String::new(),
-        short_names: Vec::new(),
-        categories: Vec::new(),
-        scope: Scope::Cluster,
-        verbs: Vec::new(),
-        served_versions: Vec::new(),
-    }
+    ResourceType::new(GroupResource::new("namespaces", ""), "v1", "Namespace", Scope::Cluster)
 }

@@ -177,15 +177,8 @@ mod tests {
 
     fn kind(plural: &str, group: &str, kind: &str, short: &str) -> ResourceType {
         ResourceType {
-            resource: GroupResource::new(plural, group),
-            version: "v1".to_owned(),
-            kind: kind.to_owned(),
-            singular: String::new(),
             short_names: vec![short.to_owned()],
-            categories: Vec::new(),
-            scope: Scope::Namespaced,
-            verbs: Vec::new(),
-            served_versions: Vec::new(),
+            ..ResourceType::new(GroupResource::new(plural, group), "v1", kind, Scope::Namespaced)
         }
     }
 

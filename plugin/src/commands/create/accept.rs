@@ -123,17 +123,7 @@ mod tests {
     }
 
     fn resource_type(plural: &str) -> ResourceType {
-        ResourceType {
-            resource: GroupResource::new(plural, ""),
-            version: "v1".to_owned(),
-            kind: plural.to_owned(),
-            singular: String::new(),
-            short_names: Vec::new(),
-            categories: Vec::new(),
-            scope: Scope::Namespaced,
-            verbs: Vec::new(),
-            served_versions: Vec::new(),
-        }
+        ResourceType::new(GroupResource::new(plural, ""), "v1", plural, Scope::Namespaced)
     }
 
     /// An account with these kinds missing.
@@ -162,17 +152,8 @@ mod tests {
 
     #[test]
     fn a_selector_that_nothing_matches_saves_no_lone_namespace() {
-        let namespaces = ResourceType {
-            resource: GroupResource::new("namespaces", ""),
-            version: "v1".to_owned(),
-            kind: "Namespace".to_owned(),
-            singular: String::new(),
-            short_names: Vec::new(),
-            categories: Vec::new(),
-            scope: Scope::Cluster,
-            verbs: Vec::new(),
-            served_versions: Vec::new(),
-        };
+        let namespaces =
+            ResourceType::new(GroupResource::new("namespaces", ""), "v1", "Namespace", Scope::Cluster);
         let ledger = || {
             let mut ledger = Ledger::default();
             let json = r#"{"metadata":{"name":"shop"}}"#;

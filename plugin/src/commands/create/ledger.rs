@@ -221,17 +221,7 @@ mod tests {
     use super::*;
 
     fn kind(plural: &str) -> ResourceType {
-        ResourceType {
-            resource: GroupResource::new(plural, ""),
-            version: "v1".to_owned(),
-            kind: plural.to_owned(),
-            singular: String::new(),
-            short_names: Vec::new(),
-            categories: Vec::new(),
-            scope: Scope::Namespaced,
-            verbs: Vec::new(),
-            served_versions: Vec::new(),
-        }
+        ResourceType::new(GroupResource::new(plural, ""), "v1", plural, Scope::Namespaced)
     }
 
     fn item(object: &Value) -> ListItem {

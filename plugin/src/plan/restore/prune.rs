@@ -86,15 +86,10 @@ mod tests {
 
     fn kind(plural: &str, kind: &str) -> ResourceType {
         ResourceType {
-            resource: GroupResource::new(plural, ""),
-            version: "v1".to_owned(),
-            kind: kind.to_owned(),
             singular: kind.to_lowercase(),
-            short_names: vec![],
-            categories: vec![],
-            scope: Scope::Namespaced,
             verbs: vec!["list".to_owned()],
             served_versions: vec!["v1".to_owned()],
+            ..ResourceType::new(GroupResource::new(plural, ""), "v1", kind, Scope::Namespaced)
         }
     }
 

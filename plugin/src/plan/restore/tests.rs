@@ -23,15 +23,9 @@ use crate::plan::{
 
 fn kind(resource: &str, kind: &str, scope: Scope) -> ResourceType {
     ResourceType {
-        resource: GroupResource::from(resource.to_owned()),
-        version: "v1".to_owned(),
-        kind: kind.to_owned(),
         singular: kind.to_lowercase(),
-        short_names: vec![],
-        categories: vec![],
-        scope,
-        verbs: vec![],
         served_versions: vec!["v1".to_owned()],
+        ..ResourceType::new(GroupResource::from(resource.to_owned()), "v1", kind, scope)
     }
 }
 

@@ -189,15 +189,11 @@ mod tests {
     ) -> ResourceType {
         let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
         ResourceType {
-            resource: GroupResource::new(plural, group),
-            version: version.to_owned(),
-            kind: kind.to_owned(),
             singular: kind.to_lowercase(),
             short_names: short.iter().map(|&name| name.to_owned()).collect(),
             categories: categories.iter().map(|&name| name.to_owned()).collect(),
-            scope: Scope::Namespaced,
-            verbs: Vec::new(),
             served_versions: vec![version.to_owned()],
+            ..ResourceType::new(GroupResource::new(plural, group), version, kind, Scope::Namespaced)
         }
     }
 

@@ -7,17 +7,7 @@ use super::*;
 use crate::model::resource::{GroupResource, Scope};
 
 fn kind(plural: &str, group: &str, kind: &str) -> ResourceType {
-    ResourceType {
-        resource: GroupResource::new(plural, group),
-        version: "v1".to_owned(),
-        kind: kind.to_owned(),
-        singular: String::new(),
-        short_names: vec![],
-        categories: vec![],
-        scope: Scope::Namespaced,
-        verbs: vec![],
-        served_versions: vec![],
-    }
+    ResourceType::new(GroupResource::new(plural, group), "v1", kind, Scope::Namespaced)
 }
 
 fn options(width: Width) -> TableOptions {

@@ -12,15 +12,10 @@ use crate::{
 
 fn kind(group: &str, kind: &str, plural: &str, short: &str, scope: Scope) -> ResourceType {
     ResourceType {
-        resource: GroupResource::new(plural, group),
-        version: "v1".to_owned(),
-        kind: kind.to_owned(),
         singular: kind.to_lowercase(),
         short_names: vec![short.to_owned()],
-        categories: Vec::new(),
-        scope,
-        verbs: Vec::new(),
         served_versions: vec!["v1".to_owned()],
+        ..ResourceType::new(GroupResource::new(plural, group), "v1", kind, scope)
     }
 }
 
