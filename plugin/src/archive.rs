@@ -261,6 +261,7 @@ impl Inner {
         }
         survey.leave_out(&backend);
         let loaded = repository.to_indexed_ids().map_err(|error| index_error(&error))?;
+        backend.forget_indexes();
         Ok((loaded, backend))
     }
 

@@ -24,8 +24,9 @@ const LARGEST_SNAPSHOT: u64 = 16 << 20;
 /// rustic closes an index at 50,000 blobs, some 10 MB; restic at 8 MiB.
 const LARGEST_INDEX: u64 = 256 << 20;
 const LARGEST_PACK: u64 = 4 << 30;
-/// Packs of folders are read again and again; a remote store should send each only once.
-const TREE_PACK_CACHE: usize = 16 << 20;
+/// Bytes of packs of folders, which are read again and again, and of index files: a remote store should send each
+/// only once.
+const CACHE: usize = 16 << 20;
 
 /// rustic's way to a store.
 #[derive(Debug)]
@@ -34,7 +35,9 @@ pub(super) struct Backend {
     holding: AtomicBool,
     written: Mutex<Written>,
     ignored: Mutex<BTreeSet<String>>,
-    tree_packs: Mutex<PackCache>,
+    tree_packs: Mutex<FileCache>,
+    /// Index files read once that will be read once more: see [`Backend::read_full`].
+    indexes: Mutex<FileCache>,
 }
 
 /// What went through, in the order it did.
@@ -61,6 +64,7 @@ impl Backend {
             written: Mutex::default(),
             ignored: Mutex::default(),
             tree_packs: Mutex::default(),
+            indexes: Mutex::default(),
         })
     }
 
@@ -84,12 +88,17 @@ impl Backend {
         lock(&self.ignored).insert(name(file_type, id));
     }
 
+    /// Drops what is kept of index files.
+    pub(super) fn forget_indexes(&self) {
+        *lock(&self.indexes) = FileCache::default();
+    }
+
     fn read_whole_pack(&self, name: &str, id: &Id) -> Result<Option<Bytes>, StoreError> {
-        if let Some(pack) = lock(&self.tree_packs).packs.get(id) {
+        if let Some(pack) = lock(&self.tree_packs).files.get(id) {
             return Ok(Some(pack.clone()));
         }
         let size = self.store.size(name)?.unwrap_or_default();
-        if size > TREE_PACK_CACHE as u64 / 2 {
+        if size > CACHE as u64 / 2 {
             return Ok(None);
         }
         let pack = self.store.read(name, size)?;
@@ -138,6 +147,11 @@ impl ReadBackend for Backend {
     }
 
     fn read_full(&self, file_type: FileType, id: &Id) -> RusticResult<Bytes> {
+        if file_type == FileType::Index
+            && let Some(content) = lock(&self.indexes).take(id)
+        {
+            return Ok(content);
+        }
         let name = name(file_type, id);
         let limit = match file_type {
             FileType::Config => LARGEST_CONFIG,
@@ -150,6 +164,10 @@ impl ReadBackend for Backend {
         // Authenticated content under a wrong name would pass rustic, which does not compare them.
         if file_type != FileType::Config && hexadecimal(&Sha256::digest(&content)) != id.to_hex().as_str() {
             return Err(wrap(StoreError::Checksum { path: format!("{}/{name}", self.store.location()) }));
+        }
+        // Before a run saves, the index is compared with the packs, and then rustic loads it.
+        if file_type == FileType::Index && self.holding.load(Ordering::SeqCst) {
+            lock(&self.indexes).insert(*id, content.clone());
         }
         Ok(content)
     }
@@ -205,25 +223,32 @@ impl WriteBackend for Backend {
     }
 }
 
-/// Whole packs, the oldest dropped first.
+/// Whole files, the oldest dropped first.
 #[derive(Debug, Default)]
-struct PackCache {
-    packs: HashMap<Id, Bytes>,
+struct FileCache {
+    files: HashMap<Id, Bytes>,
     order: VecDeque<Id>,
     size: usize,
 }
 
-impl PackCache {
-    fn insert(&mut self, id: Id, pack: Bytes) {
-        if self.packs.contains_key(&id) {
+impl FileCache {
+    fn take(&mut self, id: &Id) -> Option<Bytes> {
+        let file = self.files.remove(id)?;
+        self.size -= file.len();
+        self.order.retain(|other| other != id);
+        Some(file)
+    }
+
+    fn insert(&mut self, id: Id, file: Bytes) {
+        if self.files.contains_key(&id) {
             return;
         }
-        self.size += pack.len();
-        self.packs.insert(id, pack);
+        self.size += file.len();
+        self.files.insert(id, file);
         self.order.push_back(id);
-        while self.size > TREE_PACK_CACHE {
+        while self.size > CACHE {
             let Some(oldest) = self.order.pop_front() else { break };
-            self.size -= self.packs.remove(&oldest).map_or(0, |pack| pack.len());
+            self.size -= self.files.remove(&oldest).map_or(0, |file| file.len());
         }
     }
 }

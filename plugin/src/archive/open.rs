@@ -27,8 +27,8 @@ const CREATE: &str = "create the repository";
 const PACK_SIZE: &str = "8MiB";
 /// Size of a chunk: the average of restic's chunker.
 const CHUNK_SIZE: &str = "1MiB";
-/// zstd's level. Every shard is a frame of its own, and the tables of the default level 3 take longer to clear than
-/// a shard of some 30 KB takes to pack: at 1 the same shards came out 2 % smaller for 60 % of the processor time.
+/// zstd's level: for 60 % of the processor time of the default level 3, shards of generated objects came out 2 %
+/// smaller, those of an API server's own objects 3 % larger.
 const COMPRESSION: i32 = 1;
 
 /// Most memory that a key file may ask for, in bytes (restic and rustic use 64 and 128 MiB), and most passes.

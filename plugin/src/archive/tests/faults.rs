@@ -9,6 +9,7 @@ use super::*;
 struct Faulty {
     below: store::local::LocalStore,
     writes_left: Arc<AtomicI64>,
+    reads: Arc<Mutex<Vec<String>>>,
 }
 
 impl Store for Faulty {
@@ -25,6 +26,7 @@ impl Store for Faulty {
     }
 
     fn read(&self, name: &str, limit: u64) -> Result<Bytes, StoreError> {
+        self.reads.lock().unwrap().push(name.to_owned());
         self.below.read(name, limit)
     }
 
@@ -74,7 +76,8 @@ fn a_disk_that_fills_up_at_any_write_leaves_nothing_half_done() {
     let left = Arc::new(AtomicI64::new(i64::MAX));
     let shared = Arc::clone(&left);
     let fixture = Fixture::on(move |folder| {
-        Arc::new(Faulty { below: store::local::LocalStore::new(folder), writes_left: shared })
+        let below = store::local::LocalStore::new(folder);
+        Arc::new(Faulty { below, writes_left: shared, reads: Arc::default() })
     });
     let first = fixture.save(&config_maps("shop", 100));
     let mut failures = 0;
@@ -99,6 +102,25 @@ fn a_disk_that_fills_up_at_any_write_leaves_nothing_half_done() {
     }
     // A data pack, a tree pack, an index and a snapshot at least.
     assert!(failures >= 4, "{failures}");
+}
+
+#[test]
+fn a_run_reads_each_index_file_once() {
+    let reads: Arc<Mutex<Vec<String>>> = Arc::default();
+    let shared = Arc::clone(&reads);
+    let fixture = Fixture::on(move |folder| {
+        let below = store::local::LocalStore::new(folder);
+        Arc::new(Faulty { below, writes_left: Arc::new(AtomicI64::new(i64::MAX)), reads: shared })
+    });
+    fixture.save(&config_maps("shop", 10));
+    fixture.save(&config_maps("web", 10));
+    reads.lock().unwrap().clear();
+    save(&fixture.reopened(), &config_maps("shop", 11)).unwrap();
+    let mut read = reads.lock().unwrap().clone();
+    read.retain(|name| name.starts_with("index/"));
+    read.sort();
+    let each = read.iter().collect::<std::collections::BTreeSet<_>>().len();
+    assert_eq!((each, read.len()), (2, 2), "{read:?}");
 }
 
 #[test]
