@@ -2,7 +2,7 @@
 
 pub mod rules;
 
-use crate::model::restoration::{Action, DecidedBy};
+use crate::model::restoration::{Action, DecidedBy, FieldChange};
 
 use super::{
     field_path::{FieldPath, pattern::FieldPattern},
@@ -39,7 +39,14 @@ pub struct Resolution {
 }
 
 impl Resolution {
-    /// Whether a patch leaves the field at `path`, owned by `manager`, as it is.
+    /// Whether a patch leaves a differing field as it is: one that only the live object has, unless the patch is exact,
+    /// and one that the user keeps.
+    pub fn leaves(&self, path: &FieldPath, change: FieldChange, manager: Option<&str>) -> bool {
+        self.policy == ConflictPolicy::Patch
+            && (change == FieldChange::OnlyLive && !self.exact || self.keeps(path, manager))
+    }
+
+    /// Whether a patch leaves the field at `path`, owned by `manager`, as the user says.
     pub fn keeps(&self, path: &FieldPath, manager: Option<&str>) -> bool {
         self.keep_fields.iter().any(|pattern| pattern.covers(path))
             || manager.is_some_and(|manager| self.keep_managers.iter().any(|it| glob::matches(it, manager)))

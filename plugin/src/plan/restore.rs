@@ -381,6 +381,11 @@ fn decision(
         return Decision::plain(Action::Unchanged);
     }
     let decision = decide(&state, live.map_or(&Resolution::default(), |live| &live.resolution));
+    let all_stay =
+        live.and_then(|live| live.difference.as_ref()).is_some_and(|difference| difference.all_stay);
+    if decision.action == Action::Patch && all_stay {
+        return Decision::because(Action::Unchanged, "differs only in what a patch leaves as it is");
+    }
     if decision.action == Action::Replace && candidate.key.resource.plural == "namespaces" {
         return Decision::because(
             Action::Refuse,

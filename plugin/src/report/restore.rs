@@ -146,7 +146,11 @@ const NAMED_FIELDS: usize = 3;
 fn reason<S: State>(object: &RestoredObject<S>) -> String {
     let mut text = object.reason.clone().unwrap_or_default();
     if object.state.is_notable() {
-        text.push_str(&differing(&object.differences));
+        let fields = differing(&object.differences);
+        if !text.is_empty() && !fields.is_empty() {
+            text.push(' ');
+        }
+        text.push_str(&fields);
         if let Some(DecidedBy::Rule { reason, .. }) = &object.decided_by {
             let by = object.decided_by.iter().map(ToString::to_string).chain(reason.clone());
             let separator = if text.is_empty() { "by " } else { "; " };
@@ -160,10 +164,12 @@ fn reason<S: State>(object: &RestoredObject<S>) -> String {
     if text.is_empty() { "-".to_owned() } else { text }
 }
 
-/// ` in spec.replicas (kube-controller-manager), data.a and 2 more`; empty if nothing differs.
+/// `in spec.replicas (kube-controller-manager), data.a and 2 more`; empty if nothing differs. What stays comes last.
 fn differing(fields: &[DifferingField]) -> String {
-    let named: Vec<_> = fields
-        .iter()
+    let (stay, change): (Vec<_>, Vec<_>) = fields.iter().partition(|field| field.stays);
+    let named: Vec<_> = change
+        .into_iter()
+        .chain(stay)
         .take(NAMED_FIELDS)
         .map(|it| match &it.manager {
             Some(manager) if it.stays => format!("{} ({manager}, stays)", it.field),
@@ -174,8 +180,8 @@ fn differing(fields: &[DifferingField]) -> String {
         .collect();
     match (named.is_empty(), fields.len().saturating_sub(NAMED_FIELDS)) {
         (true, _) => String::new(),
-        (false, 0) => format!(" in {}", named.join(", ")),
-        (false, more) => format!(" in {} and {more} more", named.join(", ")),
+        (false, 0) => format!("in {}", named.join(", ")),
+        (false, more) => format!("in {} and {more} more", named.join(", ")),
     }
 }
 

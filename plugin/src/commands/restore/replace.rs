@@ -32,7 +32,9 @@ impl Writer {
             }
             return self.succeed(job, course).await;
         }
-        if course.deleted.is_some() && compare(&job.kind.resource, &job.body, &live).is_none() {
+        if course.deleted.is_some()
+            && compare(&job.kind.resource, &job.body, job.body.clone(), &live).is_none()
+        {
             // Made by the try before, whose answer was lost.
             self.note_made(job.key, &live);
             return Ok(Finished::new(Outcome::Replaced));

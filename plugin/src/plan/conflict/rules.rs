@@ -9,17 +9,14 @@ use serde_json::Value;
 
 use crate::{
     model::{object::ObjectKey, restoration::PassedOver},
-    plan::{
-        field_path::FieldPath,
-        restore::{
-            compare::{Differing, compare_all},
-            facts::LiveObject,
-            fields::Fields,
-        },
+    plan::restore::{
+        compare::{Differing, compare},
+        facts::LiveObject,
+        fields::Fields,
     },
 };
 
-use super::{ConflictPolicy, Resolution};
+use super::Resolution;
 use matching::Match;
 
 /// An object that exists and differs.
@@ -81,17 +78,13 @@ impl Rules {
     /// Compares an object to be written with the live one, and says what is to be done about it.
     pub fn compare(&self, target: &ObjectKey, saved: &Value, live: &Value) -> LiveObject {
         let mut found = LiveObject::of(&target.resource, live);
-        if let Some(differing) = compare_all(&target.resource, saved, self.fields.overlay(saved, live), live)
-        {
+        if let Some(differing) = compare(&target.resource, saved, self.fields.overlay(saved, live), live) {
             let subject = Subject { target, saved, differing: &differing };
             if self.explains {
                 found.passed_over = self.passed_over(&subject);
             }
             found.resolution = self.resolve(&subject);
-            let patches = found.resolution.policy == ConflictPolicy::Patch;
-            let stays =
-                |path: &FieldPath, manager: Option<&str>| patches && found.resolution.keeps(path, manager);
-            found.difference = Some(differing.shown(stays));
+            found.difference = Some(differing.shown(&found.resolution));
         }
         found
     }

@@ -7,7 +7,9 @@ use crate::{
         resource::GroupResource,
         restoration::{DifferingField, FieldChange},
     },
-    plan::{field_difference::differences, field_owner::FieldOwners, field_path::FieldPath},
+    plan::{
+        conflict::Resolution, field_difference::differences, field_owner::FieldOwners, field_path::FieldPath,
+    },
 };
 
 use super::content::content;
@@ -25,6 +27,8 @@ pub struct Difference {
     pub fields: Vec<DifferingField>,
     /// How many there are beyond those.
     pub more: usize,
+    /// A patch changes none of them.
+    pub all_stay: bool,
 }
 
 /// A field in which two objects differ.
@@ -50,32 +54,25 @@ pub struct Differing {
 }
 
 impl Differing {
-    /// What the plan keeps of it. `stays` says which fields, of which manager, a patch leaves as they are.
-    pub fn shown(self, stays: impl Fn(&FieldPath, Option<&str>) -> bool) -> Difference {
-        let more = self.more + self.fields.len().saturating_sub(MOST_SHOWN);
-        let fields = self.fields.into_iter().take(MOST_SHOWN).map(|field| DifferingField {
-            stays: stays(&field.path, field.manager.as_deref()),
+    /// What the plan keeps of it, once it is known how the conflict is resolved.
+    pub fn shown(self, resolution: &Resolution) -> Difference {
+        let shown = |field: DifferingPath| DifferingField {
+            stays: resolution.leaves(&field.path, field.change, field.manager.as_deref()),
             field: field.path.to_string(),
             change: field.change,
             manager: field.manager,
             saved_manager: field.saved_manager,
-        });
-        Difference { fields: fields.collect(), more }
+        };
+        let mut fields: Vec<_> = self.fields.into_iter().map(shown).collect();
+        let all_stay = self.more == 0 && fields.iter().all(|field| field.stays);
+        let more = self.more + fields.len().saturating_sub(MOST_SHOWN);
+        fields.truncate(MOST_SHOWN);
+        Difference { fields, more, all_stay }
     }
 }
 
-/// Compares `saved`, as it is to be written, with `live`; none if they have the same content.
-pub fn compare(resource: &GroupResource, saved: &Value, live: &Value) -> Option<Difference> {
-    compare_all(resource, saved, saved.clone(), live).map(|differing| differing.shown(|_, _| false))
-}
-
-/// As [`compare`], with every field; `wanted` is what of `saved` would be written.
-pub fn compare_all(
-    resource: &GroupResource,
-    saved: &Value,
-    wanted: Value,
-    live: &Value,
-) -> Option<Differing> {
+/// Compares `saved` with `live`, of which `wanted` would be written; none if they have the same content.
+pub fn compare(resource: &GroupResource, saved: &Value, wanted: Value, live: &Value) -> Option<Differing> {
     let wanted = content(resource, wanted);
     let found = content(resource, live.clone());
     if wanted == found {

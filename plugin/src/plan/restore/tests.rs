@@ -105,6 +105,17 @@ fn a_missing_object_is_created_and_an_equal_one_stays() {
 }
 
 #[test]
+fn what_a_patch_would_leave_as_it_is_needs_no_patch() {
+    let mut facts = Facts::default();
+    let mut live = different(ConflictPolicy::Patch);
+    live.difference = Some(Difference { all_stay: true, ..Difference::default() });
+    facts.live.insert(0, live);
+    facts.live.insert(1, different(ConflictPolicy::Patch));
+    let planned = plan(vec![plain("configmaps", "a"), plain("configmaps", "b")], &facts);
+    assert_eq!(actions(&planned), [Action::Unchanged, Action::Patch]);
+}
+
+#[test]
 fn a_namespace_is_never_replaced() {
     let mut facts = Facts::default();
     facts.live.insert(0, different(ConflictPolicy::Replace));

@@ -7,7 +7,7 @@ use crate::{
         resource::{GroupResource, ResourceType, Scope},
         restoration::DecidedBy,
     },
-    plan::field_path::FieldPath,
+    plan::{conflict::ConflictPolicy, field_path::FieldPath},
 };
 
 fn kind(group: &str, kind: &str, plural: &str, short: &str, scope: Scope) -> ResourceType {
