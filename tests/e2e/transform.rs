@@ -99,7 +99,7 @@ fn a_copy_is_transformed_and_then_unchanged() {
     let containers = web["spec"]["template"]["spec"]["containers"].as_array().unwrap();
     assert_eq!(containers.len(), 1, "{containers:#?}");
     assert_eq!(containers[0]["image"], "mirror.example/hub/library/nginx:1");
-    assert_eq!(containers[0]["env"], json!([{"name": "A", "value": "1"}, {"name": "B", "value": "2"}]));
+    assert_eq!(containers[0]["env"], json!([{"name": "B", "value": "2"}, {"name": "A", "value": "1"}]));
     assert_eq!(staging.copied("configmap/app")["data"], json!({"app.conf": "staging"}));
     assert_eq!(staging.copied("persistentvolumeclaim/data")["spec"]["storageClassName"], "slow");
     assert_eq!(staging.copied("ingress/web")["spec"]["rules"][0]["host"], "www.staging.example");
@@ -172,5 +172,128 @@ fn the_preview_shows_what_the_restore_writes() {
     let written = staging.copied("configmap/app");
     for field in ["/data", "/metadata/namespace", "/metadata/labels"] {
         assert_eq!(preview["items"][0].pointer(field), written.pointer(field), "{preview:#}");
+    }
+}
+
+/// A patch for the Deployment or the Service below, in the words of `kubectl patch` and of a transform.
+const PATCHES: &[(&str, &str, &str)] = &[
+    (
+        "deployment",
+        "strategic",
+        r#"{"spec":{"template":{"spec":{"containers":[{"name":"agent","$patch":"delete"}]}}}}"#,
+    ),
+    (
+        "deployment",
+        "strategic",
+        r#"{"spec":{"template":{"spec":{"containers":[{"name":"web","image":"x"},{"name":"new","image":"y"}]}}}}"#,
+    ),
+    (
+        "deployment",
+        "strategic",
+        r#"{"spec":{"template":{"spec":{"containers":[{"$patch":"replace"},{"name":"new","image":"y"}]}}}}"#,
+    ),
+    (
+        "deployment",
+        "strategic",
+        r#"{"spec":{"template":{"spec":{"containers":[{"name":"web","env":[{"name":"A","$patch":"delete"},{"name":"B","value":"2"}]}]}}}}"#,
+    ),
+    (
+        "deployment",
+        "strategic",
+        r#"{"spec":{"template":{"spec":{"containers":[{"name":"web","args":["b"],"volumeMounts":[{"mountPath":"/b","name":"v"}]}]}}}}"#,
+    ),
+    (
+        "deployment",
+        "strategic",
+        r#"{"spec":{"template":{"spec":{"volumes":[{"name":"v","emptyDir":null,"configMap":{"name":"c"}}]}}}}"#,
+    ),
+    (
+        "deployment",
+        "strategic",
+        r#"{"spec":{"template":{"spec":{"tolerations":[{"key":"y","operator":"Exists"}]}}}}"#,
+    ),
+    ("deployment", "strategic", r#"{"spec":{"strategy":{"$retainKeys":["type"],"type":"Recreate"}}}"#),
+    ("deployment", "strategic", r#"{"metadata":{"labels":{"$patch":"replace","b":"2"}}}"#),
+    ("deployment", "strategic", r#"{"metadata":{"labels":{"a":null,"c":"3"}}}"#),
+    ("deployment", "strategic", r#"{"metadata":{"finalizers":["example.com/new"]}}"#),
+    (
+        "deployment",
+        "strategic",
+        r#"{"metadata":{"$deleteFromPrimitiveList/finalizers":["example.com/old"]}}"#,
+    ),
+    (
+        "deployment",
+        "merge",
+        r#"{"metadata":{"labels":{"a":null}},"spec":{"template":{"spec":{"containers":[{"name":"n","image":"i"}]}}}}"#,
+    ),
+    (
+        "deployment",
+        "json",
+        r#"[{"op":"test","path":"/spec/replicas","value":2},{"op":"remove","path":"/metadata/labels/a"},{"op":"add","path":"/spec/template/spec/containers/0/args/-","value":"c"}]"#,
+    ),
+    ("service", "strategic", r#"{"spec":{"ports":[{"port":80,"targetPort":8080}]}}"#),
+    ("service", "strategic", r#"{"spec":{"ports":[{"port":443,"name":"https"}]}}"#),
+    ("service", "strategic", r#"{"spec":{"selector":{"$patch":"delete"},"externalIPs":["192.0.2.2"]}}"#),
+];
+
+fn patched_objects(kind: &str) -> Value {
+    let metadata =
+        json!({"name": "web", "labels": {"a": "1"}, "finalizers": ["example.com/old", "example.com/kept"]});
+    if kind == "service" {
+        return json!({"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": {
+            "selector": {"app": "web"}, "externalIPs": ["192.0.2.1"],
+            "ports": [{"port": 80, "protocol": "TCP", "name": "http"}]}});
+    }
+    json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": {
+        "replicas": 2, "selector": {"matchLabels": {"app": "web"}},
+        "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1}},
+        "template": {"metadata": {"labels": {"app": "web"}}, "spec": {
+            "tolerations": [{"key": "x", "operator": "Exists"}],
+            "volumes": [{"name": "v", "emptyDir": {}}],
+            "containers": [
+                {"name": "web", "image": "nginx", "args": ["a"], "env": [{"name": "A", "value": "1"}],
+                 "volumeMounts": [{"mountPath": "/a", "name": "v"}]},
+                {"name": "agent", "image": "agent"}]}}}})
+}
+
+#[test]
+#[ignore = "needs cluster: cargo xtask test"]
+fn patches_do_what_kubectl_does() {
+    let world = World::new();
+    let path = |name: &str| world.folder().join(name).to_str().unwrap().to_owned();
+    let (manifest, transforms) = (path("object.json"), path("transforms.yaml"));
+    let mut different = Vec::new();
+    for (kind, form, patch) in PATCHES {
+        fs::write(&manifest, patched_objects(kind).to_string()).unwrap();
+        let word = match *form {
+            "strategic" => "strategicMergePatch",
+            "merge" => "mergePatch",
+            _ => "jsonPatch",
+        };
+        let file = json!({"apiVersion": "backup.kubectl.io/v1alpha1", "kind": "Transforms", "transforms": [
+            {"name": "patch", word: serde_json::from_str::<Value>(patch).unwrap()}]});
+        fs::write(&transforms, file.to_string()).unwrap();
+        let ours = ["transform", "-f", &transforms, "--from", &manifest, "-o", "json", "-q"];
+        let ours = world.kubectl_backup(&ours).success().json()["items"][0].clone();
+        let theirs = ["patch", "--local", "-f", &manifest, "--type", form, "-p", patch, "-o", "json"];
+        let theirs = world.kubectl(&theirs).success().json();
+        // kubectl prints its typed object, with the empty fields of its type.
+        let (ours, theirs) = (without_empty(&ours), without_empty(&theirs));
+        if ours != theirs {
+            different.push(format!("{patch}\n  ours:   {ours}\n  theirs: {theirs}"));
+        }
+    }
+    assert!(different.is_empty(), "{}", different.join("\n"));
+}
+
+/// Without nulls, empty maps and status, which a typed object has or has not.
+fn without_empty(value: &Value) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let kept = fields.iter().map(|(name, value)| (name.clone(), without_empty(value)));
+            kept.filter(|(name, value)| name != "status" && !value.is_null() && *value != json!({})).collect()
+        }
+        Value::Array(items) => items.iter().map(without_empty).collect(),
+        plain => plain.clone(),
     }
 }

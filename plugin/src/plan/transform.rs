@@ -1,7 +1,7 @@
 //! Transforms: changes to objects on their way from a restore point into a cluster, as a file describes them.
 //!
-//! A file is read and checked as a whole ([`document`]); every entry says which objects it is for ([`matching`]) and
-//! what one thing it does to them ([`operation`]). Entries run in the order of their files, each on what those before
+//! A file is read and checked as a whole ([`document`]); every entry says which objects it is for (`matching`) and
+//! what one thing it does to them (`operation`). Entries run in the order of their files, each on what those before
 //! it left. A transform never changes what an object is: a restore plans, orders and reports by identity.
 //! `docs/transforms.md` is for users.
 

@@ -1,7 +1,7 @@
 //! `strategicMergePatch`: Kubernetes' own patch, which merges lists by the keys of their items.
 //!
 //! Understood are `$patch: merge|replace|delete`, `$retainKeys` and `$deleteFromPrimitiveList/FIELD`;
-//! `$setElementOrder/FIELD` is skipped, since items keep their order and new ones come last. Lists merge by the keys of
+//! `$setElementOrder/FIELD` is skipped: the order is that of a patch without it. Lists merge by the keys of
 //! [`crate::plan::merge_keys`]; those of custom kinds are replaced, as their schema is not at hand.
 
 use serde_json::{Map, Value};
@@ -105,13 +105,7 @@ impl Merge {
             return self.items(original, patch, keys, place).map(Value::Array);
         }
         if self.lists == Lists::Merge && merge_keys::is_set(place.name) {
-            let mut union = original;
-            for value in patch {
-                if !union.contains(value) {
-                    union.push(value.clone());
-                }
-            }
-            return Ok(Value::Array(union));
+            return Ok(union(original, patch).into());
         }
         patch.iter().map(|item| self.value(Value::Null, item, place)).collect()
     }
@@ -133,25 +127,90 @@ impl Merge {
         if objects.iter().any(|item| whole(item)) {
             original.clear();
         }
+        let first = keys.first().map_or("", |key| key.field);
+        let mut named = Named::among(original);
         for item in objects.into_iter().filter(|item| !whole(item)) {
-            let first = keys.first().map_or("", |key| key.field);
             if !item.contains_key(first) {
                 return Err(format!(
                     "an item of `{}` has no `{first}`, by which items are told apart",
                     place.name
                 ));
             }
-            let found = original.iter().position(|candidate| is_meant(candidate, item, keys));
-            match (directive(item)?, found) {
-                (Some(Directive::Delete), _) => original.retain(|candidate| !is_meant(candidate, item, keys)),
-                (_, Some(at)) => {
-                    original[at] = self.value(original[at].take(), &item.clone().into(), place)?;
+            let is_it = |candidate: &Value| is_meant(candidate, item, keys);
+            match directive(item)? {
+                Some(Directive::Delete) => named.drop_others(is_it),
+                // Kubernetes takes it for the whole list, and drops the item: nobody means that.
+                Some(Directive::Replace) => {
+                    return Err(format!(
+                        "`$patch: replace` replaces all of `{}` and stands in an item of its own",
+                        place.name
+                    ));
                 }
-                (_, None) => original.push(self.value(Value::Null, &item.clone().into(), place)?),
+                Some(Directive::Merge) | None => {
+                    let slot = named.slot(is_it);
+                    *slot = self.value(slot.take(), &item.clone().into(), place)?;
+                }
             }
         }
-        Ok(original)
+        Ok(named.in_order())
     }
+}
+
+/// A list on its way from the original to the result: what the patch names, and the others.
+struct Named {
+    /// By their place in the original; those that are named have left a gap.
+    others: Vec<Option<Value>>,
+    /// In the order of the patch, with their place in the original.
+    named: Vec<(Option<usize>, Value)>,
+}
+
+impl Named {
+    fn among(original: Vec<Value>) -> Self {
+        Self { others: original.into_iter().map(Some).collect(), named: Vec::new() }
+    }
+
+    fn drop_others(&mut self, is_it: impl Fn(&Value) -> bool) {
+        for other in self.others.iter_mut().filter(|other| other.as_ref().is_some_and(&is_it)) {
+            *other = None;
+        }
+    }
+
+    /// The item that is named now: one that was named before, one of the original, or a new one, which is null.
+    fn slot(&mut self, is_it: impl Fn(&Value) -> bool) -> &mut Value {
+        let before = self.named.iter().position(|(_, value)| is_it(value));
+        let index = before.unwrap_or_else(|| {
+            let at = self.others.iter().position(|other| other.as_ref().is_some_and(&is_it));
+            let value = at.and_then(|at| self.others[at].take()).unwrap_or_default();
+            self.named.push((at, value));
+            self.named.len() - 1
+        });
+        &mut self.named[index].1
+    }
+
+    /// Kubernetes' order: what the patch names comes in its order, behind those others that preceded it; so what is
+    /// new comes before what the patch does not name.
+    fn in_order(self) -> Vec<Value> {
+        let others = self.others.into_iter().enumerate();
+        let mut others = others.filter_map(|(at, value)| Some((at, value?))).peekable();
+        let mut ordered = Vec::new();
+        for (place, value) in self.named {
+            while let Some((_, other)) = others.next_if(|(at, _)| place.is_some_and(|place| *at < place)) {
+                ordered.push(other);
+            }
+            ordered.push(value);
+        }
+        ordered.extend(others.map(|(_, other)| other));
+        ordered
+    }
+}
+
+/// Values of both, each once.
+fn union(original: Vec<Value>, patch: &[Value]) -> Vec<Value> {
+    let mut named = Named::among(original);
+    for value in patch {
+        *named.slot(|candidate| candidate == value) = value.clone();
+    }
+    named.in_order()
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -245,18 +304,13 @@ mod tests {
                                "ports": [{"containerPort": 1, "name": "p"}]}]}),
         json!({"containers": [{"name": "a", "env": [{"name": "Y", "value": "2"}],
                                "ports": [{"containerPort": 1, "protocol": "TCP", "name": "q"}]}]}),
-        json!({"containers": [{"name": "a", "env": [{"name": "X", "value": "1"}, {"name": "Y", "value": "2"}],
+        json!({"containers": [{"name": "a", "env": [{"name": "Y", "value": "2"}, {"name": "X", "value": "1"}],
                                "ports": [{"containerPort": 1, "name": "q", "protocol": "TCP"}]}]})
     )]
     #[case::item_deleted(
         json!({"containers": [{"name": "a"}, {"name": "b"}]}),
         json!({"containers": [{"name": "a", "$patch": "delete"}]}),
         json!({"containers": [{"name": "b"}]})
-    )]
-    #[case::item_replaced(
-        json!({"containers": [{"name": "a", "image": "1"}]}),
-        json!({"containers": [{"name": "a", "$patch": "replace", "args": []}]}),
-        json!({"containers": [{"name": "a", "args": []}]})
     )]
     #[case::list_replaced(
         json!({"containers": [{"name": "a"}]}),
@@ -278,11 +332,21 @@ mod tests {
         json!({"args": ["b"], "tolerations": [{"key": "y"}]}),
         json!({"args": ["b"], "tolerations": [{"key": "y"}]})
     )]
-    #[case::sets_unite(json!({"finalizers": ["a"]}), json!({"finalizers": ["b", "a"]}), json!({"finalizers": ["a", "b"]}))]
+    #[case::sets_unite(json!({"finalizers": ["a"]}), json!({"finalizers": ["b", "a"]}), json!({"finalizers": ["b", "a"]}))]
     #[case::values_deleted_from_a_set(
         json!({"finalizers": ["a", "b"]}),
         json!({"$deleteFromPrimitiveList/finalizers": ["a"], "$setElementOrder/finalizers": ["b"]}),
         json!({"finalizers": ["b"]})
+    )]
+    #[case::order_of_named_and_other_items(
+        json!({"containers": [{"name": "a"}, {"name": "b"}, {"name": "c"}]}),
+        json!({"containers": [{"name": "new"}, {"name": "c"}, {"name": "a"}]}),
+        json!({"containers": [{"name": "new"}, {"name": "b"}, {"name": "c"}, {"name": "a"}]})
+    )]
+    #[case::item_named_twice(
+        json!({"containers": [{"name": "a"}]}),
+        json!({"containers": [{"name": "a", "x": 1}, {"name": "a", "y": 2}]}),
+        json!({"containers": [{"name": "a", "x": 1, "y": 2}]})
     )]
     #[case::directives_of_new_items_do_not_stay(
         json!({}), json!({"containers": [{"name": "a", "x": {"$patch": "merge", "y": null, "z": 1}}]}),
@@ -309,6 +373,10 @@ mod tests {
     #[case::no_key(
         json!({"containers": [{"image": "x"}]}),
         "an item of `containers` has no `name`, by which items are told apart"
+    )]
+    #[case::replace_with_a_key(
+        json!({"containers": [{"name": "a", "$patch": "replace"}]}),
+        "`$patch: replace` replaces all of `containers` and stands in an item of its own"
     )]
     #[case::no_object(json!({"containers": ["x"]}), "an item of `containers` is no object")]
     #[case::retain_lacks_a_field(
