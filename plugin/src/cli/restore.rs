@@ -72,6 +72,10 @@ pub struct RestoreArgs {
     /// Change the objects as this file says before they are written; repeat for several, which run in this order
     #[arg(long = "transform", value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub transforms: Vec<PathBuf>,
+    /// Restore what is named earlier before what is named later, on top of the order of kinds and owners:
+    /// `secrets,deploy/db,deploy`
+    #[arg(long, value_name = "TYPE[/NAME]", value_delimiter = ',')]
+    pub order: Vec<String>,
     /// What to do with an object that exists and differs
     #[arg(long, value_enum)]
     pub on_conflict: Option<OnConflict>,

@@ -4,6 +4,7 @@ mod collect;
 mod dependants;
 mod execute;
 mod look;
+mod order;
 mod owners;
 mod patch;
 mod proposal;
@@ -54,7 +55,8 @@ pub(crate) async fn run(args: RestoreArgs, session: &Session) -> anyhow::Result<
     let mut request = Request::complete(&args, session).await?;
     let run = (!args.no_undo).then(|| run_of(&request, &args)).transpose()?;
     let cluster = session.cluster().await?;
-    let (plan, kinds) = make_plan(&mut request, &session.printer, &args, &cluster).await?;
+    let (mut plan, kinds) = make_plan(&mut request, &session.printer, &args, &cluster).await?;
+    order::follow(&args.order, &mut plan, &request.manifest, &kinds, session)?;
     for warning in request.preparation.warnings() {
         session.printer.warning(&warning);
     }

@@ -83,6 +83,9 @@ pub struct RestoreRequest {
     /// `--prune`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub prune: bool,
+    /// `--order`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub order: Vec<String>,
     /// What the files of `--transform` said.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub transforms: Vec<TransformFile>,
@@ -177,6 +180,7 @@ impl RestoreRequest {
             exact: false,
             fields: Vec::new(),
             prune: false,
+            order: Vec::new(),
             transforms: Vec::new(),
             unknown: Map::new(),
         }

@@ -1,6 +1,8 @@
-//! The order of a restore: waves by kind, and owners before their dependants.
+//! The order of a restore: waves by kind, what an object needs before the object, and the user's own order on top.
 //!
-//! The next wave begins when the one before is done. `docs/restore.md` has the table for users.
+//! The next step begins when the one before is done. `docs/restore.md` has the table for users.
+
+pub mod wish;
 
 use serde::Serialize;
 
@@ -16,8 +18,10 @@ pub enum Wave {
     Namespaces,
     /// What others name: storage, priority, ingress and runtime classes, and the volumes themselves.
     Classes,
-    /// Service accounts, roles and bindings.
+    /// Service accounts and roles.
     Access,
+    /// Bindings, which the server checks against their roles.
+    Bindings,
     /// Config maps, secrets, quotas and limits.
     Configuration,
     /// Claims.
@@ -51,6 +55,7 @@ pub fn wave(resource: &GroupResource) -> Wave {
         | ("resource.k8s.io", "deviceclasses")
         | ("snapshot.storage.k8s.io", "volumesnapshotclasses")
         | ("gateway.networking.k8s.io", "gatewayclasses") => Wave::Classes,
+        ("rbac.authorization.k8s.io", "rolebindings" | "clusterrolebindings") => Wave::Bindings,
         ("", "serviceaccounts") | ("rbac.authorization.k8s.io", _) => Wave::Access,
         ("", "secrets" | "configmaps" | "limitranges" | "resourcequotas") => Wave::Configuration,
         ("", "persistentvolumeclaims") | ("resource.k8s.io", _) => Wave::Claims,
@@ -64,67 +69,108 @@ pub fn wave(resource: &GroupResource) -> Wave {
     }
 }
 
-/// Where an object stands: first the wave, then its depth below its owners within that wave.
+/// Where an object stands: first the wave, then its depth below what it needs within that wave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Position {
-    /// Its own wave, or a later one of its owners.
+    /// Its own wave, or a later one of what it needs.
     pub wave: Wave,
-    /// 0 for objects without owners in the same wave.
+    /// 0 for objects that need nothing of the same wave.
     pub depth: u16,
 }
 
-/// The position of each object, from the wave of its kind and the indices of its owners.
+impl Position {
+    /// The first of a wave.
+    pub fn first_of(wave: Wave) -> Self {
+        Self { wave, depth: 0 }
+    }
+
+    fn after(self) -> Self {
+        Self { depth: self.depth.saturating_add(1), ..self }
+    }
+}
+
+/// The order of objects, and where the user's own order had to give way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Arrangement {
+    /// The position of each.
+    pub positions: Vec<Position>,
+    /// Objects that come later than the user wished, because of what they need.
+    pub moved: Vec<usize>,
+}
+
+/// Arranges objects, given the wave of the kind of each, the indices of what each needs, and its rank in the user's
+/// own order, if that speaks of it.
 ///
-/// An owner always precedes its dependants, also when its kind's wave is later than theirs. Owners that go in
-/// a circle cannot be served; the circle is cut at the object through which it was entered.
-pub fn positions(waves: &[Wave], owners: &[Vec<usize>]) -> Vec<Position> {
-    let mut order = Order { waves, owners, found: vec![State::Unseen; waves.len()] };
-    (0..waves.len()).map(|index| order.position(index)).collect()
+/// What an object needs always precedes it, also when its kind's wave is later than the object's. So a rank that
+/// contradicts a need gives way. Needs that go in a circle cannot be served; the circle is cut at the object through
+/// which it was entered.
+pub fn arrange(waves: &[Wave], needs: &[Vec<usize>], ranks: &[Option<usize>]) -> Arrangement {
+    let own_position = |index: usize| Position::first_of(waves[index]);
+    let Some(last) = ranks.iter().flatten().max() else {
+        return Arrangement { positions: climb(needs, own_position, Position::after), moved: Vec::new() };
+    };
+    // An object is as late as the latest of all that it needs, however far away.
+    let effective = climb(needs, |index| ranks[index], |rank| rank);
+    let ranked = |index: &usize| ranks[*index].is_some();
+    let count = waves.len();
+    // Between two ranks stands a barrier, which needs all of the one and is needed by all of the other. Without it
+    // every object of a rank would need every object of the rank before.
+    let barrier = |rank: usize| count + rank;
+    let mut edges = needs.to_vec();
+    edges.extend((0..*last).map(|rank| rank.checked_sub(1).map(barrier).into_iter().collect()));
+    for index in (0..count).filter(ranked) {
+        let Some(rank) = effective[index] else { continue };
+        if let Some(before) = rank.checked_sub(1) {
+            edges[index].push(barrier(before));
+        }
+        if rank < *last {
+            edges[barrier(rank)].push(index);
+        }
+    }
+    let with_barriers = |index: usize| Position::first_of(*waves.get(index).unwrap_or(&Wave::Definitions));
+    let mut positions = climb(&edges, with_barriers, Position::after);
+    positions.truncate(count);
+    let moved = (0..count).filter(ranked).filter(|&index| effective[index] != ranks[index]).collect();
+    Arrangement { positions, moved }
 }
 
 #[derive(Clone, Copy)]
-enum State {
+enum State<T> {
     Unseen,
     Entered,
-    Known(Position),
+    Known(T),
 }
 
-struct Order<'a> {
-    waves: &'a [Wave],
-    owners: &'a [Vec<usize>],
-    found: Vec<State>,
-}
-
-impl Order<'_> {
-    /// Depth first, with a stack of its own: a hostile chain of owners must not overflow the thread's.
-    fn position(&mut self, start: usize) -> Position {
-        let mut stack = vec![start];
-        while let Some(&index) = stack.last() {
-            if let State::Unseen = self.found[index] {
-                self.found[index] = State::Entered;
-                let unseen = self.owners[index].iter().copied();
-                stack.extend(unseen.filter(|&owner| matches!(self.found[owner], State::Unseen)));
-                continue;
+/// What each object comes to: the greatest of its own value and of those of all it needs, each moved `after`.
+fn climb<T: Copy + Ord>(needs: &[Vec<usize>], own: impl Fn(usize) -> T, after: impl Fn(T) -> T) -> Vec<T> {
+    let mut found: Vec<State<T>> = needs.iter().map(|_| State::Unseen).collect();
+    // Depth first, with a stack of its own: a hostile chain of owners must not overflow the thread's.
+    let mut stack: Vec<usize> = (0..needs.len()).rev().collect();
+    while let Some(&index) = stack.last() {
+        match found[index] {
+            State::Unseen => {
+                found[index] = State::Entered;
+                let unseen = needs[index].iter().copied();
+                stack.extend(unseen.filter(|&need| matches!(found[need], State::Unseen)));
             }
-            if let State::Entered = self.found[index] {
-                self.found[index] = State::Known(self.below_owners(index));
+            State::Entered => {
+                let known = needs[index].iter().filter_map(|&need| match found[need] {
+                    State::Known(value) => Some(after(value)),
+                    State::Unseen | State::Entered => None,
+                });
+                found[index] = State::Known(known.fold(own(index), Ord::max));
+                stack.pop();
             }
-            stack.pop();
-        }
-        match self.found[start] {
-            State::Known(position) => position,
-            State::Unseen | State::Entered => Position { wave: self.waves[start], depth: 0 },
+            State::Known(_) => {
+                stack.pop();
+            }
         }
     }
-
-    fn below_owners(&self, index: usize) -> Position {
-        let mut position = Position { wave: self.waves[index], depth: 0 };
-        for &owner in &self.owners[index] {
-            let State::Known(above) = self.found[owner] else { continue };
-            position = position.max(Position { wave: above.wave, depth: above.depth.saturating_add(1) });
-        }
-        position
-    }
+    let value = |(index, state)| match state {
+        State::Known(value) => value,
+        State::Unseen | State::Entered => own(index),
+    };
+    found.into_iter().enumerate().map(value).collect()
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! with what the cluster holds ([`Facts`]) these become a [`RestorePlan`]. The second streams the bodies again, in
 //! the order of the plan, and writes them.
 
+mod arrange;
 pub mod compare;
 pub mod content;
 pub mod facts;
@@ -29,7 +30,7 @@ use crate::model::{
 
 use super::{
     conflict::{Decision, Live, Resolution, decide},
-    order::{self, Position},
+    order::{self, Position, wish::Wishes},
     sanitize::{SanitizeContext, owners::OwnerReference},
 };
 use compare::Difference;
@@ -154,7 +155,6 @@ impl RestorePlan {
     pub fn new(candidates: Vec<Candidate>, facts: &Facts, kinds: &Kinds) -> Self {
         let doubles = doubles(&candidates);
         let links = owner_links(&candidates, facts, kinds);
-        let positions = positions(&candidates, &links);
         let owning: BTreeSet<usize> = links.iter().flatten().filter_map(planned).collect();
         let mut objects = Vec::with_capacity(candidates.len());
         for (index, (candidate, links)) in candidates.into_iter().zip(links).enumerate() {
@@ -164,7 +164,7 @@ impl RestorePlan {
             };
             let live = facts.live.get(&index);
             objects.push(PlannedObject {
-                position: positions[index],
+                position: Position::first_of(order::wave(&candidate.key.resource)),
                 decision,
                 owners: candidate.owners.iter().cloned().zip(links).collect(),
                 uid: live.and_then(|live| live.uid.clone()),
@@ -179,7 +179,9 @@ impl RestorePlan {
         }
         let sanitize = SanitizeContext { kept_volumes: kept_volumes(&objects, facts) };
         let made_namespaces = made_namespaces(&objects);
-        Self { objects, sanitize, made_namespaces, unreadable: Vec::new() }
+        let mut plan = Self { objects, sanitize, made_namespaces, unreadable: Vec::new() };
+        plan.arrange(&Wishes::default());
+        plan
     }
 
     /// The same, and of what was asked for `unreadable` refused.
@@ -191,7 +193,7 @@ impl RestorePlan {
     /// Adds live objects that are to be deleted.
     pub fn delete(&mut self, extras: Vec<Extra>) {
         self.objects.extend(extras.into_iter().map(|extra| PlannedObject {
-            position: Position { wave: order::wave(&extra.target.resource), depth: 0 },
+            position: Position::first_of(order::wave(&extra.target.resource)),
             decision: Decision::because(Action::Delete, "is not in the restore point"),
             owners: [].into(),
             uid: Some(extra.uid),
@@ -330,13 +332,6 @@ fn owner_links(candidates: &[Candidate], facts: &Facts, kinds: &Kinds) -> Vec<Ve
         }
     };
     candidates.iter().map(|it| it.owners.iter().map(|owner| link(it, owner)).collect()).collect()
-}
-
-fn positions(candidates: &[Candidate], links: &[Vec<OwnerLink>]) -> Vec<Position> {
-    let waves: Vec<_> = candidates.iter().map(|candidate| order::wave(&candidate.key.resource)).collect();
-    let owners: Vec<Vec<usize>> =
-        links.iter().map(|links| links.iter().filter_map(planned).collect()).collect();
-    order::positions(&waves, &owners)
 }
 
 fn planned(link: &OwnerLink) -> Option<usize> {

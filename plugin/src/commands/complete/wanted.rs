@@ -104,7 +104,7 @@ fn value(line: &Line<'_>, flag: &Arg, typed: &str) -> Wanted {
     let typed = typed.to_owned();
     match flag.get_id().as_str() {
         "namespaces" | "namespace" => Wanted::Namespaces { typed, origin: origin(line) },
-        "include_kinds" | "exclude_kinds" => Wanted::Kinds { typed, origin: origin(line) },
+        "include_kinds" | "exclude_kinds" | "order" => Wanted::Kinds { typed, origin: origin(line) },
         "map_namespace" => Wanted::NamespaceMapping { typed, restore_point: first_restore_point(line) },
         "context" => Wanted::Kubeconfig { typed, entry: KubeconfigEntry::Context },
         "cluster" => Wanted::Kubeconfig { typed, entry: KubeconfigEntry::Cluster },

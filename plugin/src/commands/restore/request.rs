@@ -118,6 +118,7 @@ impl Request {
             exact: args.exact,
             fields: args.fields.clone(),
             prune: args.prune,
+            order: args.order.clone(),
             transforms: self.transform_files.clone(),
             ..RestoreRequest::of(selection)
         })

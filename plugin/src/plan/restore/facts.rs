@@ -131,6 +131,11 @@ impl Kinds {
         self.saved.values()
     }
 
+    /// All kinds that the cluster serves.
+    pub fn all_served(&self) -> impl Iterator<Item = &ResourceType> {
+        self.served.values()
+    }
+
     /// The kind as objects of the restore point state it.
     pub fn saved(&self, resource: &GroupResource) -> Option<&ResourceType> {
         self.saved.get(resource).or_else(|| self.served.get(resource))
