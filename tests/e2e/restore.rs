@@ -1,6 +1,7 @@
 //! Restore on a real API server: what comes back, what is left, what is refused, and what is never touched.
 
 mod order;
+mod renaming;
 mod rules;
 mod stopped;
 

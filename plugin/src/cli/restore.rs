@@ -18,9 +18,14 @@ pub enum OnConflict {
     Patch,
     /// Delete the live object and make the saved one; asked of the server first.
     Replace,
+    /// Make the saved object beside the live one, under its name and a suffix.
+    Rename,
     /// Change nothing at all if any object exists and differs.
     Fail,
 }
+
+/// The suffix without `--rename-suffix`.
+const DEFAULT_SUFFIX: &str = "-restored";
 
 /// How far a dry run goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -82,6 +87,9 @@ pub struct RestoreArgs {
     /// File of rules that say what to do with which object; the first that matches decides (docs/rules.md)
     #[arg(long, value_name = "FILE")]
     pub rules: Option<PathBuf>,
+    /// With `rename`: what ends the new name [default: -restored]
+    #[arg(long, value_name = "SUFFIX", default_value = DEFAULT_SUFFIX, hide_default_value = true, allow_hyphen_values = true)]
+    pub rename_suffix: String,
     /// With `patch`: also remove what only the live object has
     #[arg(long)]
     pub exact: bool,

@@ -10,6 +10,7 @@ mod patch;
 mod proposal;
 mod prune;
 mod record;
+mod rename;
 mod replace;
 mod request;
 mod results;
@@ -99,8 +100,13 @@ async fn make_plan(
         preparation: Arc::clone(&request.preparation),
         rules: Arc::clone(&request.rules),
     };
-    let facts = look::look(looker, &candidates, &kinds).await?;
-    let mut plan = RestorePlan::new(candidates, &facts, &kinds).without(unreadable);
+    let mut facts = look::look(looker.clone(), &candidates, &kinds).await?;
+    let mut plan = RestorePlan::new(candidates, &facts, &kinds);
+    if let Some(suffix) = request.rules.suffix() {
+        let (again, preparation) = rename::rename(plan, &mut facts, &kinds, looker, suffix).await?;
+        (plan, request.preparation) = (again, preparation);
+    }
+    let mut plan = plan.without(unreadable);
     if !request.rules.fields().is_empty() {
         plan.require_live();
     }

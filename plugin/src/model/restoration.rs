@@ -18,6 +18,8 @@ pub enum Action {
     Replace,
     /// It is there and will be deleted.
     Delete,
+    /// An object of its name is there and differs; it will be made beside it, under another name.
+    Rename,
     /// It is there and is the same.
     Unchanged,
     /// It is there and differs; the conflict policy leaves it.
@@ -33,7 +35,7 @@ pub enum Action {
 impl Action {
     /// Whether it changes the cluster.
     pub fn is_write(self) -> bool {
-        matches!(self, Self::Create | Self::Patch | Self::Replace | Self::Delete)
+        matches!(self, Self::Create | Self::Patch | Self::Replace | Self::Rename | Self::Delete)
     }
 }
 
@@ -49,6 +51,8 @@ pub enum Outcome {
     Replaced,
     /// Deleted.
     Deleted,
+    /// Made beside the original, under another name.
+    Renamed,
     /// Was the same already.
     Unchanged,
     /// Differs, and the conflict policy left it.
@@ -64,7 +68,7 @@ pub enum Outcome {
 impl Outcome {
     /// Whether it changed the cluster.
     pub fn is_write(self) -> bool {
-        matches!(self, Self::Created | Self::Patched | Self::Replaced | Self::Deleted)
+        matches!(self, Self::Created | Self::Patched | Self::Replaced | Self::Renamed | Self::Deleted)
     }
 }
 

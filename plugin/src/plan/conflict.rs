@@ -19,6 +19,8 @@ pub enum ConflictPolicy {
     Patch,
     /// Delete the live object and make the saved one.
     Replace,
+    /// Make the saved object beside the live one, under another name.
+    Rename,
     /// Change nothing at all if any object exists and differs.
     Fail,
 }
@@ -101,6 +103,7 @@ pub fn decide(live: &Live, resolution: &Resolution) -> Decision {
             ConflictPolicy::Skip => Decision::because(Action::Skip, "exists and differs"),
             ConflictPolicy::Patch => Decision::because(Action::Patch, "exists and differs"),
             ConflictPolicy::Replace => Decision::because(Action::Replace, "exists and differs"),
+            ConflictPolicy::Rename => Decision::because(Action::Rename, "exists and differs"),
             ConflictPolicy::Fail => Decision::because(Action::Conflict, "exists and differs"),
         },
         Live::Terminating(finalizers) if finalizers.is_empty() => {
@@ -130,6 +133,7 @@ mod tests {
     #[case::skip(Live::Different, ConflictPolicy::Skip, Action::Skip)]
     #[case::patch(Live::Different, ConflictPolicy::Patch, Action::Patch)]
     #[case::replace(Live::Different, ConflictPolicy::Replace, Action::Replace)]
+    #[case::rename(Live::Different, ConflictPolicy::Rename, Action::Rename)]
     #[case::fail(Live::Different, ConflictPolicy::Fail, Action::Conflict)]
     #[case::going(Live::Terminating(vec![]), ConflictPolicy::Fail, Action::Create)]
     #[case::unreadable(Live::Unreadable, ConflictPolicy::Patch, Action::Create)]

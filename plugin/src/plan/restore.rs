@@ -31,6 +31,7 @@ use crate::model::{
 use super::{
     conflict::{Decision, Live, Resolution, decide},
     order::{self, Position, wish::Wishes},
+    rename::Renamed,
     sanitize::{SanitizeContext, owners::OwnerReference},
 };
 use compare::Difference;
@@ -69,6 +70,8 @@ pub struct Candidate {
     /// A digest of what will be written: for the undo point, and under a mapping, where another object may become the
     /// same one.
     pub content: Option<Content>,
+    /// What it was before it got another name, if it did.
+    pub renamed: Option<Box<Renamed>>,
     /// What the rules say of it, whatever the cluster holds.
     pub rule: Rule,
 }
@@ -77,6 +80,11 @@ impl Candidate {
     /// What it will be called in the cluster.
     pub fn target(&self) -> &ObjectKey {
         self.mapped.as_deref().unwrap_or(&self.key)
+    }
+
+    /// What it would be called if nothing were renamed; others name it so.
+    fn referred_to_as(&self) -> &ObjectKey {
+        self.renamed.as_ref().map_or_else(|| self.target(), |renamed| &renamed.from)
     }
 }
 
@@ -163,6 +171,8 @@ impl RestorePlan {
                 None => decision(index, &candidate, &links, facts, kinds),
             };
             let live = facts.live.get(&index);
+            // Of a renamed object the conflict is what it says about the original.
+            let conflict = candidate.renamed.as_ref().map(|renamed| &renamed.conflict).or(live);
             objects.push(PlannedObject {
                 position: Position::first_of(order::wave(&candidate.key.resource)),
                 decision,
@@ -170,9 +180,9 @@ impl RestorePlan {
                 uid: live.and_then(|live| live.uid.clone()),
                 waits_for_deletion: live.is_some_and(|live| live.deleting.is_some()),
                 owns: owning.contains(&index),
-                difference: live.and_then(|live| live.difference.clone()),
-                resolution: live.map(|live| Arc::clone(&live.resolution)).unwrap_or_default(),
-                passed_over: live.map(|live| live.passed_over.clone()).unwrap_or_default(),
+                difference: conflict.and_then(|live| live.difference.clone()),
+                resolution: conflict.map(|live| Arc::clone(&live.resolution)).unwrap_or_default(),
+                passed_over: conflict.map(|live| live.passed_over.clone()).unwrap_or_default(),
                 dependants: Vec::new(),
                 candidate,
             });
@@ -209,6 +219,7 @@ impl RestorePlan {
                 origin: Origin::Extra,
                 owners: [].into(),
                 content: None,
+                renamed: None,
                 rule: Rule::Restore,
             },
         }));
@@ -318,7 +329,7 @@ fn doubles(candidates: &[Candidate]) -> HashMap<usize, ObjectKey> {
 fn owner_links(candidates: &[Candidate], facts: &Facts, kinds: &Kinds) -> Vec<Vec<OwnerLink>> {
     let owned = candidates.iter().any(|candidate| !candidate.owners.is_empty());
     let by_target: HashMap<&ObjectKey, usize> = if owned {
-        candidates.iter().enumerate().map(|(index, candidate)| (candidate.target(), index)).collect()
+        candidates.iter().enumerate().map(|(index, candidate)| (candidate.referred_to_as(), index)).collect()
     } else {
         HashMap::new()
     };
@@ -375,11 +386,17 @@ fn decision(
         // Only asked to be there.
         return Decision::plain(Action::Unchanged);
     }
+    if let Some(renamed) = &candidate.renamed {
+        return beside(&state, &renamed.from, candidate.target());
+    }
     let decision = decide(&state, live.map_or(&Resolution::default(), |live| &live.resolution));
     let all_stay =
         live.and_then(|live| live.difference.as_ref()).is_some_and(|difference| difference.all_stay);
     if decision.action == Action::Patch && all_stay {
         return Decision::because(Action::Unchanged, "differs only in what a patch leaves as it is");
+    }
+    if let (Action::Rename, Some(reason)) = (decision.action, facts.not_renamed.get(&index)) {
+        return Decision::because(Action::Refuse, reason.clone());
     }
     if decision.action == Action::Replace && candidate.key.resource.plural == "namespaces" {
         return Decision::because(
@@ -388,6 +405,25 @@ fn decision(
         );
     }
     decision
+}
+
+/// What becomes of an object that is made beside the original `from`.
+fn beside(state: &Live, from: &ObjectKey, target: &ObjectKey) -> Decision {
+    let exists = format!("`{}` exists and differs", from.name);
+    match state {
+        Live::Absent | Live::Unreadable => Decision::because(Action::Rename, exists),
+        Live::Same => {
+            Decision::because(Action::Unchanged, format!("{exists}, and this one beside it is the same"))
+        }
+        Live::Different => {
+            let reason = format!("{exists}, and so does `{}`; choose another --rename-suffix", target.name);
+            Decision::because(Action::Refuse, reason)
+        }
+        Live::Terminating(_) => Decision::because(
+            Action::Rename,
+            format!("{exists}; once the live `{}`, which is being deleted, is gone", target.name),
+        ),
+    }
 }
 
 fn made_namespaces(objects: &[PlannedObject]) -> BTreeSet<String> {

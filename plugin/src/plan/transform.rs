@@ -13,7 +13,6 @@ mod matching;
 mod merge_patch;
 mod node_selector;
 mod operation;
-mod pod_spec;
 mod replicas;
 mod rewrite;
 mod storage_class;

@@ -31,7 +31,7 @@ pub fn planned_changes(plan: &RestorePlan) -> Vec<PlannedChange> {
 
 fn planned_change(object: &PlannedObject) -> Option<PlannedChange> {
     let change = match object.decision.action {
-        Action::Create => Change::Create,
+        Action::Create | Action::Rename => Change::Create,
         Action::Patch => Change::Patch,
         Action::Replace => Change::Replace,
         Action::Delete => Change::Delete,
@@ -45,7 +45,10 @@ fn planned_change(object: &PlannedObject) -> Option<PlannedChange> {
         content: object
             .candidate
             .content
-            .filter(|_| matches!(change, Change::Create | Change::Replace))
+            // Nor was the content of a renamed object looked at under its new name.
+            .filter(|_| {
+                matches!(change, Change::Create | Change::Replace) && object.candidate.renamed.is_none()
+            })
             .map(|content| content.to_string()),
     })
 }

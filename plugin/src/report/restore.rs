@@ -25,6 +25,7 @@ impl State for Action {
             Self::Create => "create",
             Self::Patch => "patch",
             Self::Replace => "replace",
+            Self::Rename => "rename",
             Self::Delete => "delete",
             Self::Unchanged => "unchanged",
             Self::Skip => "skip",
@@ -37,7 +38,13 @@ impl State for Action {
     fn is_notable(self) -> bool {
         matches!(
             self,
-            Self::Patch | Self::Replace | Self::Delete | Self::Skip | Self::Conflict | Self::Refuse
+            Self::Patch
+                | Self::Replace
+                | Self::Rename
+                | Self::Delete
+                | Self::Skip
+                | Self::Conflict
+                | Self::Refuse
         )
     }
 }
@@ -48,6 +55,7 @@ impl State for Outcome {
             Self::Created => "created",
             Self::Patched => "patched",
             Self::Replaced => "replaced",
+            Self::Renamed => "renamed",
             Self::Deleted => "deleted",
             Self::Unchanged => "unchanged",
             Self::Skipped => "skipped",
@@ -60,7 +68,13 @@ impl State for Outcome {
     fn is_notable(self) -> bool {
         matches!(
             self,
-            Self::Patched | Self::Replaced | Self::Deleted | Self::Skipped | Self::Refused | Self::NotTried
+            Self::Patched
+                | Self::Replaced
+                | Self::Renamed
+                | Self::Deleted
+                | Self::Skipped
+                | Self::Refused
+                | Self::NotTried
         )
     }
 }

@@ -185,6 +185,7 @@ impl Collector {
             origin,
             owners,
             // Only a mapping can make two objects one.
+            renamed: None,
             content: (self.digest || !map.is_empty()).then(|| Content::of(&key.resource, body)),
             rule,
             key,

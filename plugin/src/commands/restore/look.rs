@@ -39,6 +39,7 @@ const FEW: usize = 4;
 const PARALLEL: usize = 12;
 
 /// What looking needs; shared by the groups under way.
+#[derive(Clone)]
 pub(super) struct Looker {
     pub(super) cluster: Cluster,
     pub(super) repository: Repository,

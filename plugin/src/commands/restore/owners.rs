@@ -111,6 +111,7 @@ mod tests {
                 origin: Origin::Selected,
                 owners: owners.into(),
                 content: None,
+                renamed: None,
                 rule: Rule::Restore,
             },
         }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use clap::ValueEnum;
+use serde_json::{Map, Value, json};
 
 use crate::{
     archive::Repository,
@@ -52,6 +53,8 @@ pub(super) struct Request {
     pub(super) leaves_record: bool,
     /// As they were when the plan was made.
     pub(super) transform_files: Vec<TransformFile>,
+    /// Name and text of the rules file.
+    pub(super) rules_file: Option<(String, String)>,
 }
 
 impl From<OnConflict> for ConflictPolicy {
@@ -60,6 +63,7 @@ impl From<OnConflict> for ConflictPolicy {
             OnConflict::Skip => Self::Skip,
             OnConflict::Patch => Self::Patch,
             OnConflict::Replace => Self::Replace,
+            OnConflict::Rename => Self::Rename,
             OnConflict::Fail => Self::Fail,
         }
     }
@@ -85,6 +89,7 @@ impl Request {
         let policy_is_default = args.on_conflict.is_none() && args.fields.is_empty();
         let leaves_record = args.dry_run.is_none() && !args.explain && !args.no_undo;
         let preparation = Arc::new(Preparation::new(map, transforms));
+        let rules_file = wishes.source();
         Ok(Self {
             repository,
             point,
@@ -96,6 +101,7 @@ impl Request {
             policy_is_default,
             leaves_record,
             transform_files,
+            rules_file,
         })
     }
 
@@ -112,6 +118,14 @@ impl Request {
         selection.label_selector.clone_from(&args.filter.selector);
         selection.cluster_scoped = args.filter.cluster_scoped;
         let word = |policy: OnConflict| policy.to_possible_value().map(|word| word.get_name().to_owned());
+        // Words of their own, so that a version that cannot resume with them does not resume without.
+        let mut unknown = Map::new();
+        if let Some((name, text)) = &self.rules_file {
+            unknown.insert("rules".to_owned(), json!({"name": name, "text": text}));
+        }
+        if args.on_conflict == Some(OnConflict::Rename) || self.rules_file.is_some() {
+            unknown.insert("renameSuffix".to_owned(), Value::from(args.rename_suffix.as_str()));
+        }
         Ok(RestoreRequest {
             map_namespace: args.map_namespace.clone(),
             on_conflict: args.on_conflict.and_then(word),
@@ -120,6 +134,7 @@ impl Request {
             prune: args.prune,
             order: args.order.clone(),
             transforms: self.transform_files.clone(),
+            unknown,
             ..RestoreRequest::of(selection)
         })
     }

@@ -14,7 +14,10 @@ use crate::{
         restore_point::RestorePointId,
         restore_record::DoneChange,
     },
-    plan::restore::{Origin, PlannedObject, RestorePlan, facts::Kinds},
+    plan::{
+        rename,
+        restore::{Origin, PlannedObject, RestorePlan, facts::Kinds},
+    },
     report::{
         document,
         explain::explain,
@@ -59,7 +62,7 @@ pub(super) fn outcomes(
         let mut shown = shown_object(object, &writer.kinds, outcome, reason);
         if let Some(done) = finished.get(&index) {
             shown.fields.clone_from(&done.fields);
-            shown.notes.clone_from(&done.notes);
+            shown.notes.extend(done.notes.iter().cloned());
         }
         shown
     };
@@ -144,6 +147,10 @@ fn shown_object<S>(
         || format!("{}/{}", target.resource, target.name),
         |kind| kubectl_name(kind, &target.name),
     );
+    let notes = match object.decision.action {
+        Action::Rename => rename::notes(&target.resource),
+        _ => Vec::new(),
+    };
     let saved = &object.candidate.key.namespace;
     RestoredObject {
         from_namespace: saved.clone().filter(|_| *saved != target.namespace),
@@ -152,6 +159,7 @@ fn shown_object<S>(
         passed_over: object.passed_over.clone(),
         differences: object.difference.as_ref().map(|it| it.fields.clone()).unwrap_or_default(),
         more_differences: object.difference.as_ref().map_or(0, |it| it.more),
+        notes,
         ..RestoredObject::new(name, target, state)
     }
 }

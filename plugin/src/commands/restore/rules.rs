@@ -11,6 +11,7 @@ use crate::{
             ConflictPolicy, Resolution,
             rules::{Rules, file::RuleFile},
         },
+        rename::wrong_suffix,
         restore::fields::Fields,
     },
     report::printer::Printer,
@@ -25,6 +26,7 @@ pub(super) struct Wishes {
     file: Option<RuleFile>,
     otherwise: Resolution,
     fields: Fields,
+    suffix: String,
     explain: bool,
 }
 
@@ -35,8 +37,14 @@ impl Wishes {
             file: args.rules.as_deref().map(read).transpose()?,
             otherwise: resolution(args),
             fields,
+            suffix: suffix(args)?,
             explain: args.explain,
         })
+    }
+
+    /// Name and text of the file.
+    pub(super) fn source(&self) -> Option<(String, String)> {
+        self.file.as_ref().map(|file| (file.name.clone(), file.text.clone()))
     }
 
     /// The rules among these kinds; warns of what in the file can have no effect.
@@ -51,7 +59,7 @@ impl Wishes {
                 rules
             }
         };
-        let rules = rules.for_fields(self.fields);
+        let rules = rules.for_fields(self.fields).with_suffix(&self.suffix);
         if self.explain { rules.that_explain() } else { rules }
     }
 }
@@ -71,6 +79,16 @@ fn read(path: &Path) -> anyhow::Result<RuleFile> {
         let message = format!("the rules file `{}` is not valid: {error}", path.display());
         UsageError::with_hint(message, "docs/rules.md describes the file").into()
     })
+}
+
+fn suffix(args: &RestoreArgs) -> Result<String, UsageError> {
+    match wrong_suffix(&args.rename_suffix) {
+        None => Ok(args.rename_suffix.clone()),
+        Some(reason) => Err(UsageError::with_hint(
+            format!("--rename-suffix `{}`: {reason}", args.rename_suffix),
+            "for example: --rename-suffix=-restored",
+        )),
+    }
 }
 
 /// What the options say of every conflict.

@@ -108,6 +108,13 @@ pub(super) struct Job<'a> {
     pub(super) body: Value,
 }
 
+impl Job<'_> {
+    /// What it is to have been made.
+    fn made(&self) -> Outcome {
+        if self.object.candidate.renamed.is_some() { Outcome::Renamed } else { Outcome::Created }
+    }
+}
+
 /// What earlier tries of a job have led to.
 #[derive(Default)]
 pub(super) struct Course {
@@ -213,6 +220,7 @@ impl Writer {
                 OwnerLink::Gone => None,
             }
         }));
+        self.preparation.rename_owners(body);
         Ok(notes)
     }
 
@@ -245,7 +253,7 @@ impl Writer {
         let written = self.cluster.create_object(job.kind, job.key, &job.body, self.mode).await?;
         self.note_made(job.key, &written.body);
         self.remember(job.index, job.object, written);
-        Ok(Finished::new(Outcome::Created))
+        Ok(Finished::new(job.made()))
     }
 
     /// An object of the same name is there although none was when the plan was made; none if it is gone again.
@@ -267,7 +275,7 @@ impl Writer {
             if ours {
                 self.note_made(job.key, &live);
             }
-            return Ok(Some(Finished::new(if ours { Outcome::Created } else { Outcome::Unchanged })));
+            return Ok(Some(Finished::new(if ours { job.made() } else { Outcome::Unchanged })));
         }
         if met.deleting.is_some() {
             return Ok(self.wait_for_deletion(job.kind, job.key).await.err());
@@ -280,6 +288,9 @@ impl Writer {
             return Ok(Some(applied));
         }
         let reason = "appeared after the plan was made, and differs";
+        if job.object.candidate.renamed.is_some() {
+            return Ok(Some(Finished::because(Outcome::Refused, reason)));
+        }
         Ok(Some(match decide(&met.state(), &met.resolution).action {
             Action::Patch => self.change(job, &met.resolution).await?,
             Action::Skip => Finished::because(Outcome::Skipped, reason),

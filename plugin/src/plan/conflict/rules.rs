@@ -3,20 +3,23 @@
 pub mod file;
 mod matching;
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use serde_json::Value;
 
 use crate::{
     model::{object::ObjectKey, restoration::PassedOver},
-    plan::restore::{
-        compare::{Differing, compare},
-        facts::LiveObject,
-        fields::Fields,
+    plan::{
+        rename::{aligned, references::Referent},
+        restore::{
+            compare::{Differing, compare},
+            facts::LiveObject,
+            fields::Fields,
+        },
     },
 };
 
-use super::Resolution;
+use super::{ConflictPolicy, Resolution};
 use matching::Match;
 
 /// An object that exists and differs.
@@ -44,6 +47,8 @@ pub struct Rules {
     list: Vec<Rule>,
     otherwise: Arc<Resolution>,
     fields: Fields,
+    /// What ends the name of a renamed object, if this run renames any.
+    suffix: Option<String>,
     explains: bool,
 }
 
@@ -57,6 +62,20 @@ impl Rules {
     #[must_use]
     pub fn for_fields(self, fields: Fields) -> Self {
         Self { fields, ..self }
+    }
+
+    /// These, where renamed objects get this suffix.
+    #[must_use]
+    pub fn with_suffix(self, suffix: &str) -> Self {
+        let renames = |resolution: &Resolution| resolution.policy == ConflictPolicy::Rename;
+        let renames = renames(&self.otherwise) || self.list.iter().any(|rule| renames(&rule.resolution));
+        let suffix = renames.then(|| suffix.to_owned());
+        Self { suffix, ..self }
+    }
+
+    /// What ends the name of a renamed object, if this run renames any.
+    pub fn suffix(&self) -> Option<&str> {
+        self.suffix.as_deref()
     }
 
     /// These, and for each object what the rules before the deciding one missed.
@@ -85,8 +104,15 @@ impl Rules {
             }
             found.resolution = self.resolve(&subject);
             found.difference = Some(differing.shown(&found.resolution));
+            found.same_if = self.same_if(target, saved, live);
         }
         found
+    }
+
+    /// The objects that have to be renamed for `saved` to equal `live`.
+    fn same_if(&self, target: &ObjectKey, saved: &Value, live: &Value) -> Option<BTreeSet<Referent>> {
+        let (aligned, renamed) = aligned(saved, live, self.suffix.as_deref()?)?;
+        compare(&target.resource, saved, aligned, live).is_none().then_some(renamed)
     }
 
     /// The resolution for an object.

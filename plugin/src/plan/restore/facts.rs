@@ -15,6 +15,7 @@ use crate::model::{
 use crate::plan::{
     conflict::{Live, Resolution},
     order::is_custom,
+    rename::references::Referent,
     sanitize::owners::OwnerReference,
 };
 
@@ -31,6 +32,8 @@ pub struct LiveObject {
     pub resolution: Arc<Resolution>,
     /// Rules that do not speak of it, if they are to be explained.
     pub passed_over: Vec<PassedOver>,
+    /// It is the same if these objects are renamed.
+    pub same_if: Option<BTreeSet<Referent>>,
     /// The finalizers it waits for, if it is being deleted.
     pub deleting: Option<Vec<String>>,
     /// Namespace and name of the claim that it names, if it is a volume.
@@ -54,6 +57,7 @@ impl LiveObject {
             difference: None,
             resolution: Arc::default(),
             passed_over: Vec::new(),
+            same_if: None,
         }
     }
 
@@ -79,6 +83,8 @@ pub struct Facts {
     pub live: HashMap<usize, LiveObject>,
     /// Those that may not be looked at.
     pub unreadable: BTreeSet<usize>,
+    /// Those that were to be renamed and cannot be, with the reason.
+    pub not_renamed: HashMap<usize, String>,
     /// The uids of live owners that are not restored themselves.
     pub owner_uids: BTreeMap<ObjectKey, String>,
 }

@@ -1,7 +1,7 @@
 //! What becomes of a saved object on its way into the cluster, in one place, so that what is compared with the live
 //! object is what will be written.
 //!
-//! Namespaces are mapped first, then the object is cleaned, then the transforms run: they see the object as the cluster
+//! Namespaces are mapped first, objects renamed, then the object is cleaned, then the transforms run: they see the object as the cluster
 //! would get it, and have the last word. Owner references get their new uids after that, while restoring.
 
 use std::sync::{Mutex, PoisonError};
@@ -12,6 +12,7 @@ use crate::{
     model::resource::GroupResource,
     plan::{
         map_namespace::NamespaceMap,
+        rename::Renames,
         sanitize::{SanitizeContext, sanitize},
         transform::{Tally, TransformError, Transforms},
     },
@@ -22,6 +23,7 @@ use crate::{
 pub struct Preparation {
     /// Which namespace becomes which.
     pub map: NamespaceMap,
+    renames: Renames,
     transforms: Transforms,
     tally: Mutex<Tally>,
 }
@@ -29,7 +31,14 @@ pub struct Preparation {
 impl Preparation {
     /// From what the user asked for.
     pub fn new(map: NamespaceMap, transforms: Transforms) -> Self {
-        Self { map, transforms, tally: Mutex::default() }
+        Self { map, transforms, ..Self::default() }
+    }
+
+    /// The same, once it is known which objects get another name.
+    #[must_use]
+    pub fn with_renames(&self, renames: Renames) -> Self {
+        let tally = self.tally.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Self { map: self.map.clone(), transforms: self.transforms.clone(), renames, tally: Mutex::new(tally) }
     }
 
     /// For the plan, the first time that an object is met: counts which transforms matched it.
@@ -48,10 +57,12 @@ impl Preparation {
     /// For the comparison with a live object. What a transform fails on was refused before.
     pub fn compare(&self, resource: &GroupResource, body: &mut Value) {
         self.map.apply(resource, body);
+        self.renames.apply(body);
         if !self.transforms.is_empty() {
             sanitize(resource, body, &SanitizeContext::default());
             let _ = self.transforms.apply(body, &mut Tally::default());
         }
+        self.renames.apply_to_owners(body);
     }
 
     /// For the write; returns what a user should know about the object.
@@ -62,9 +73,15 @@ impl Preparation {
         context: &SanitizeContext,
     ) -> Result<Vec<String>, TransformError> {
         self.map.apply(resource, body);
+        self.renames.apply(body);
         let notes = sanitize(resource, body, context);
         self.transforms.apply(body, &mut Tally::default())?;
         Ok(notes)
+    }
+
+    /// For the write, once the owners are linked by the names they were saved under.
+    pub fn rename_owners(&self, body: &mut Value) {
+        self.renames.apply_to_owners(body);
     }
 
     /// What hints at a mistake in a file of transforms, once all objects were met.

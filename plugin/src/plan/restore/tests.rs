@@ -62,6 +62,7 @@ fn candidate(resource: &str, name: &str, metadata: Value, map: &NamespaceMap) ->
         origin: Origin::Selected,
         owners: owners(&body).into(),
         rule: rule(&resource, &body, false),
+        renamed: None,
         content: Some(Content::of(&resource, body)),
         key,
     }

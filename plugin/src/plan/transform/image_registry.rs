@@ -7,10 +7,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{
-    pod_spec,
-    rewrite::{items, text},
-};
+use super::rewrite::{items, text};
+use crate::plan::pod_spec;
 
 const DOCKER: &str = "docker.io";
 

@@ -3,7 +3,7 @@
 use regex::Regex;
 use serde_json::Value;
 
-use crate::plan::{field_path::FieldPath, glob, select::LabelSelector};
+use crate::plan::{field_path::FieldPath, glob, pod_spec::group_of, select::LabelSelector};
 
 /// The conditions of a transform.
 #[derive(Clone, Debug, Default)]
@@ -134,11 +134,6 @@ fn goes_by(kind: &str, name: &str) -> bool {
         _ if kind.ends_with(['s', 'x']) || kind.ends_with("ch") => name.strip_suffix("es") == Some(kind),
         _ => name.strip_suffix('s') == Some(kind),
     }
-}
-
-/// The API group of an object; empty for the core group.
-pub(super) fn group_of(object: &Value) -> &str {
-    object["apiVersion"].as_str().and_then(|version| version.split_once('/')).map_or("", |(group, _)| group)
 }
 
 /// Whether an object is of this kind.

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::pod_spec;
+use crate::plan::pod_spec;
 
 /// What to do about it.
 #[derive(Clone, Debug)]

@@ -35,7 +35,7 @@ impl Operation {
             | Self::Set(_)
             | Self::Remove(_) => true,
             Self::StorageClass(_) => StorageClass::concerns(object),
-            Self::ImageRegistry(_) | Self::NodeSelector(_) => super::pod_spec::path(object).is_some(),
+            Self::ImageRegistry(_) | Self::NodeSelector(_) => crate::plan::pod_spec::path(object).is_some(),
             Self::IngressHost(_) => IngressHost::concerns(object),
             Self::Replicas(_) => replicas::concerns(object),
             Self::SuspendCronJobs(_) => suspend_cron_jobs::concerns(object),

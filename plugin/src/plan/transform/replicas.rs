@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::matching::group_of;
 use crate::plan::field_path::{FieldPath, Step};
+use crate::plan::pod_spec::group_of;
 
 /// Workloads whose pods are counted.
 pub(super) fn concerns(object: &Value) -> bool {

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use crate::plan::pod_spec::{self, group_of};
+
 use super::{
-    matching::{group_of, is_kind},
-    pod_spec,
+    matching::is_kind,
     rewrite::{items, text},
 };
 

@@ -6,7 +6,7 @@
 
 use serde_json::{Map, Value};
 
-use super::matching::group_of;
+use crate::plan::pod_spec::group_of;
 use crate::{
     model::resource::GroupResource,
     plan::merge_keys::{self, MergeKey},

@@ -34,7 +34,10 @@ const LONGEST_REASON: usize = 300;
 /// A rules file that was read, its kinds still words.
 #[derive(Clone, Debug)]
 pub struct RuleFile {
-    name: String,
+    /// What it is called.
+    pub name: String,
+    /// All of it.
+    pub text: String,
     entries: Vec<(KindWords, Rule)>,
 }
 
@@ -91,6 +94,7 @@ enum Policy {
     Skip,
     Patch,
     Replace,
+    Rename,
     Fail,
 }
 
@@ -107,6 +111,7 @@ impl From<Policy> for ConflictPolicy {
             Policy::Skip => Self::Skip,
             Policy::Patch => Self::Patch,
             Policy::Replace => Self::Replace,
+            Policy::Rename => Self::Rename,
             Policy::Fail => Self::Fail,
         }
     }
@@ -116,7 +121,7 @@ impl RuleFile {
     /// Reads the text of the file called `name`.
     pub fn parse(name: &str, text: &str) -> Result<Self, UserFileError> {
         let documents: Vec<Document> = documents(text)?;
-        let mut file = Self { name: name.to_owned(), entries: Vec::new() };
+        let mut file = Self { name: name.to_owned(), text: text.to_owned(), entries: Vec::new() };
         for document in documents {
             expect(&document.api_version, "apiVersion", API_VERSION)?;
             expect(&document.kind, "kind", KIND)?;

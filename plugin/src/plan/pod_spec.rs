@@ -2,8 +2,6 @@
 
 use serde_json::Value;
 
-use super::matching::group_of;
-
 /// The way to the pod spec of an object of a built-in kind, if the kind has one.
 pub(super) fn path(object: &Value) -> Option<&'static str> {
     match (group_of(object), object["kind"].as_str()?) {
@@ -17,6 +15,11 @@ pub(super) fn path(object: &Value) -> Option<&'static str> {
     }
 }
 
+/// The API group of an object; empty for the core group.
+pub(super) fn group_of(object: &Value) -> &str {
+    object["apiVersion"].as_str().and_then(|version| version.split_once('/')).map_or("", |(group, _)| group)
+}
+
 /// The pod spec of an object.
 pub(super) fn of(object: &mut Value) -> Option<&mut Value> {
     let path = path(object)?;
@@ -28,7 +31,7 @@ pub(super) mod tests {
     use serde_json::{Value, json};
 
     /// An object of each kind that has pods, with `spec` as its pod spec.
-    pub(in super::super) fn of_every_kind(spec: &Value) -> Vec<Value> {
+    pub(in crate::plan) fn of_every_kind(spec: &Value) -> Vec<Value> {
         let template = json!({"template": {"spec": spec}});
         vec![
             json!({"apiVersion": "v1", "kind": "Pod", "spec": spec}),
