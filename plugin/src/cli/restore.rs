@@ -70,6 +70,9 @@ pub struct RestoreArgs {
     /// Restore the objects of one namespace into another: `shop=shop-test`; repeat for several
     #[arg(long, value_name = "FROM=TO", value_delimiter = ',')]
     pub map_namespace: Vec<String>,
+    /// With the objects named also what they need: configuration, secrets, accounts, claims, services, …
+    #[arg(long, requires = "objects", conflicts_with = "fields")]
+    pub with_dependencies: bool,
     /// Of the objects named, only this field: `spec.replicas`, `data['app.conf']`,
     /// `spec.template.spec.containers[name=web].image`; repeat for several
     #[arg(long = "field", value_name = "PATH", requires = "objects", conflicts_with = "rules")]

@@ -2,6 +2,7 @@
 
 mod collect;
 mod dependants;
+mod dependencies;
 mod execute;
 mod look;
 mod order;

@@ -86,6 +86,9 @@ pub struct RestoreRequest {
     /// `--order`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub order: Vec<String>,
+    /// `--with-dependencies`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub with_dependencies: bool,
     /// What the files of `--transform` said.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub transforms: Vec<TransformFile>,
@@ -180,6 +183,7 @@ impl RestoreRequest {
             exact: false,
             fields: Vec::new(),
             prune: false,
+            with_dependencies: false,
             order: Vec::new(),
             transforms: Vec::new(),
             unknown: Map::new(),

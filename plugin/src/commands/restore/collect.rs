@@ -128,8 +128,10 @@ impl Collector {
     /// What can be ruled out by folders. A kind named with an object rules out the others, but for cluster-scoped
     /// ones that may be referred to.
     fn filter(&self, scope: Scope) -> ReadFilter {
+        let named = self.wanted.named.iter().map(|(resource, _)| resource);
+        let needed = self.wanted.needed_by_named.iter().map(|key| &key.resource);
         let resources = (scope == Scope::Namespaced && !self.wanted.named.is_empty())
-            .then(|| self.wanted.named.iter().map(|(resource, _)| resource.clone()).collect());
+            .then(|| named.chain(needed).cloned().collect());
         ReadFilter { resources, namespaces: self.wanted.namespaces.clone(), scope: Some(scope), names: None }
     }
 

@@ -12,7 +12,7 @@ use crate::{
         failure::{Failure, UsageError},
         point::{self, OpenPoint},
         saved_kinds,
-        session::Session,
+        session::{Session, blocking},
         transform::files,
     },
     model::{
@@ -33,6 +33,7 @@ use crate::{
 
 use super::{
     collect::{Collected, unclear_names},
+    dependencies,
     rules::Wishes,
 };
 
@@ -84,7 +85,12 @@ impl Request {
         let OpenPoint { repository, point, manifest } =
             point::open(&args.restore_point, incomplete, session).await?;
         warn_of_losses(&manifest, session);
-        let wanted = wanted(args, &manifest, session)?;
+        let mut wanted = wanted(args, &manifest, session)?;
+        if args.with_dependencies {
+            let (repository, id) = (repository.clone(), point.id.clone());
+            let kinds: Vec<_> = manifest.kinds.iter().map(|entry| entry.kind.clone()).collect();
+            wanted = blocking(move || dependencies::add(&repository, &id, &kinds, wanted)).await?;
+        }
         check_map(&map, &manifest)?;
         let policy_is_default = args.on_conflict.is_none() && args.fields.is_empty();
         let leaves_record = args.dry_run.is_none() && !args.explain && !args.no_undo;
@@ -132,6 +138,7 @@ impl Request {
             exact: args.exact,
             fields: args.fields.clone(),
             prune: args.prune,
+            with_dependencies: args.with_dependencies,
             order: args.order.clone(),
             transforms: self.transform_files.clone(),
             unknown,
@@ -223,6 +230,7 @@ fn wanted(args: &RestoreArgs, manifest: &Manifest, session: &Session) -> anyhow:
         kinds: KindFilter::new(&args.filter.include_kinds, &args.filter.exclude_kinds, &kinds)?,
         labels: args.filter.selector.as_deref().map(LabelSelector::parse).transpose()?,
         named,
+        needed_by_named: std::collections::BTreeSet::new(),
         // A field brings no other object along.
         cluster_scoped: if args.fields.is_empty() { args.filter.cluster_scoped } else { ClusterScoped::None },
     })

@@ -125,6 +125,7 @@ mod tests {
             kinds: KindFilter::new(&[], &[], kinds).unwrap(),
             labels: None,
             named: [].into(),
+            needed_by_named: [].into(),
             cluster_scoped: ClusterScoped::default(),
         }
     }

@@ -28,6 +28,8 @@ pub struct Wanted {
     pub labels: Option<LabelSelector>,
     /// `TYPE/NAME`; empty means no restriction.
     pub named: BTreeSet<(GroupResource, String)>,
+    /// Objects that go along because the named ones need them.
+    pub needed_by_named: BTreeSet<ObjectKey>,
     /// Which cluster-scoped objects go along.
     pub cluster_scoped: ClusterScoped,
 }
@@ -129,13 +131,18 @@ impl Wanted {
         let origin = match (self.named.is_empty(), self.is_named(key)) {
             (true, _) => Origin::Selected,
             (false, true) => Origin::Named,
-            (false, false) => return None,
+            // Labels are asked of what is named, not of what it needs.
+            (false, false) => {
+                let needed = self.needed_by_named.contains(key) && self.kinds.admits(&key.resource);
+                return needed.then_some(Origin::Selected);
+            }
         };
         let labelled = self.labels.as_ref().is_none_or(|selector| selector.matches(body));
         (self.kinds.admits(&key.resource) && labelled).then_some(origin)
     }
 
-    fn is_named(&self, key: &ObjectKey) -> bool {
+    /// Whether it was named by `TYPE/NAME`.
+    pub fn is_named(&self, key: &ObjectKey) -> bool {
         // The set is as small as a command line.
         self.named.iter().any(|(resource, name)| *resource == key.resource && *name == key.name)
     }
