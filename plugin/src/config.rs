@@ -9,7 +9,7 @@ mod file;
 mod folders;
 mod key_file;
 
-pub use environment::external_diff;
+pub use environment::{editor, external_diff};
 pub use error::ConfigError;
 
 use std::path::{Path, PathBuf};

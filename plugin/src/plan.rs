@@ -1,5 +1,6 @@
 //! Pure decisions: what to select, clean, order and do. No I/O, no clock.
 
+pub mod asking;
 pub mod backup;
 pub mod conflict;
 pub mod coverage;

@@ -1,5 +1,6 @@
 //! Restore on a real API server: what comes back, what is left, what is refused, and what is never touched.
 
+mod asking;
 mod dependencies;
 mod order;
 mod renaming;

@@ -20,6 +20,8 @@ pub enum OnConflict {
     Replace,
     /// Make the saved object beside the live one, under its name and a suffix.
     Rename,
+    /// Show each conflict and ask what to do with it.
+    Ask,
     /// Change nothing at all if any object exists and differs.
     Fail,
 }

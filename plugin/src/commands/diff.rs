@@ -34,6 +34,7 @@ use super::{
     unreadable::tell_ranges,
 };
 use shown::Shown;
+pub(super) use shown::Texts;
 use sides::{Scope, Side};
 
 /// Runs `diff`.

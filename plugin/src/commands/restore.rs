@@ -1,8 +1,10 @@
 //! `kubectl backup restore`: plan first, show it, then do it.
 
+mod asking;
 mod collect;
 mod dependants;
 mod dependencies;
+mod editor;
 mod execute;
 mod look;
 mod order;
@@ -20,7 +22,7 @@ mod waiting;
 mod write;
 
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     io::{self, IsTerminal},
     mem,
     sync::Arc,
@@ -29,10 +31,10 @@ use std::{
 use anyhow::Context;
 
 use crate::{
-    cli::restore::{DryRun, RestoreArgs},
+    cli::restore::{DryRun, OnConflict, RestoreArgs},
     cluster::Cluster,
     exit::ExitStatus,
-    model::resource::GroupResource,
+    model::{resource::GroupResource, restoration::Action},
     plan::restore::{Candidate, RestorePlan, collisions, facts::Kinds, prune::Coverage, rules::Rule},
     report::printer::Printer,
 };
@@ -42,6 +44,7 @@ use super::{
     failure::{Failure, UsageError},
     session::{Session, blocking},
 };
+use asking::Asker;
 use collect::{Collected, Collector};
 use proposal::{Asking, Proposal};
 use record::Run;
@@ -57,7 +60,10 @@ pub(crate) async fn run(args: RestoreArgs, session: &Session) -> anyhow::Result<
     let mut request = Request::complete(&args, session).await?;
     let run = (!args.no_undo).then(|| run_of(&request, &args)).transpose()?;
     let cluster = session.cluster().await?;
-    let (mut plan, kinds) = make_plan(&mut request, &session.printer, &args, &cluster).await?;
+    let Some((mut plan, kinds)) = make_plan(&mut request, &session.printer, &args, &cluster).await? else {
+        session.printer.note("nothing was changed");
+        return Ok(ExitStatus::Failed);
+    };
     order::follow(&args.order, &mut plan, &request.manifest, &kinds, session)?;
     for warning in request.preparation.warnings() {
         session.printer.warning(&warning);
@@ -80,13 +86,13 @@ pub(crate) async fn run(args: RestoreArgs, session: &Session) -> anyhow::Result<
     proposal.put(Asking { dry_run: args.dry_run, explain: args.explain, agreed: args.yes }, session).await
 }
 
-/// Reads the restore point, looks at the cluster, and decides.
+/// Reads the restore point, looks at the cluster, and decides. None if the user ended it.
 async fn make_plan(
     request: &mut Request,
     printer: &Printer,
     args: &RestoreArgs,
     cluster: &Cluster,
-) -> anyhow::Result<(RestorePlan, Kinds)> {
+) -> anyhow::Result<Option<(RestorePlan, Kinds)>> {
     let discovery = cluster.discover().await?;
     let Collected { candidates, unreadable, .. } = collect(request).await?;
     let mut kinds =
@@ -103,11 +109,18 @@ async fn make_plan(
     };
     let mut facts = look::look(looker.clone(), &candidates, &kinds).await?;
     let mut plan = RestorePlan::new(candidates, &facts, &kinds);
+    let mut edited = HashMap::new();
+    if plan.counts().contains_key(&Action::Ask) && !only_planned(args) {
+        let asker = Asker { looker: &looker, kinds: &kinds, printer };
+        let Some(changed) = asker.ask(&plan, &mut facts).await? else { return Ok(None) };
+        edited = changed;
+        plan = RestorePlan::new(plan.into_candidates(), &facts, &kinds);
+    }
     if let Some(suffix) = request.rules.suffix() {
         let (again, preparation) = rename::rename(plan, &mut facts, &kinds, looker, suffix).await?;
         (plan, request.preparation) = (again, preparation);
     }
-    let mut plan = plan.without(unreadable);
+    let mut plan = RestorePlan { edited, ..plan.without(unreadable) };
     if !request.rules.fields().is_empty() {
         plan.require_live();
     }
@@ -125,7 +138,27 @@ async fn make_plan(
         let extras = prune::find(cluster, &plan, coverage).await?;
         plan.delete(extras);
     }
-    Ok((plan, kinds))
+    Ok(Some((plan, kinds)))
+}
+
+/// Nothing will be changed, so nothing is asked.
+fn only_planned(args: &RestoreArgs) -> bool {
+    args.explain || args.dry_run.is_some()
+}
+
+fn can_ask() -> bool {
+    io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
+/// `ask` without anybody to ask is a mistake.
+fn need_terminal(args: &RestoreArgs) -> Result<(), UsageError> {
+    if only_planned(args) || can_ask() {
+        return Ok(());
+    }
+    Err(UsageError::with_hint(
+        "the policy `ask` needs a terminal to ask on, and there is none",
+        "--on-conflict=skip, =patch, =replace or =rename decide without; --rules FILE does so object by object",
+    ))
 }
 
 /// What of the options does not go together, or not here.
@@ -136,14 +169,16 @@ fn check(args: &RestoreArgs) -> Result<(), UsageError> {
             "ask for one after the other",
         ));
     }
-    let can_ask = io::stdin().is_terminal() && io::stderr().is_terminal();
-    if args.dry_run.is_none() && !args.explain && !args.yes && !can_ask {
-        return Err(UsageError::with_hint(
-            "a restore changes the cluster, and there is no terminal to ask on",
-            "add --yes to go ahead, or --dry-run to see the plan",
-        ));
+    if args.on_conflict == Some(OnConflict::Ask) {
+        need_terminal(args)?;
     }
-    Ok(())
+    if only_planned(args) || args.yes || can_ask() {
+        return Ok(());
+    }
+    Err(UsageError::with_hint(
+        "a restore changes the cluster, and there is no terminal to ask on",
+        "add --yes to go ahead, or --dry-run to see the plan",
+    ))
 }
 
 fn status(incomplete: bool) -> ExitStatus {

@@ -13,6 +13,14 @@ const PASSWORD_FILE: &str = "KUBECTL_BACKUP_PASSWORD_FILE";
 const PASSWORD_COMMAND: &str = "KUBECTL_BACKUP_PASSWORD_COMMAND";
 /// kubectl's own variable.
 const EXTERNAL_DIFF: &str = "KUBECTL_EXTERNAL_DIFF";
+/// kubectl's own, then everybody's.
+const EDITORS: [&str; 2] = ["KUBE_EDITOR", "EDITOR"];
+
+/// The editor that the user wants, as kubectl chooses it.
+pub fn editor() -> String {
+    let named = EDITORS.iter().find_map(|name| env::var(name).ok().filter(|it| !it.trim().is_empty()));
+    named.unwrap_or_else(|| "vi".to_owned())
+}
 
 /// The diff program that the user wants `diff` to run, with its arguments.
 pub fn external_diff() -> Option<String> {

@@ -24,6 +24,8 @@ pub enum Action {
     Unchanged,
     /// It is there and differs; the conflict policy leaves it.
     Skip,
+    /// It is there and differs; a person will be asked.
+    Ask,
     /// It is there and differs; the conflict policy forbids the restore.
     Conflict,
     /// A rule leaves it out: a controller makes it, or it means nothing here.
@@ -93,6 +95,8 @@ pub enum DecidedBy {
     Default,
     /// The option `--on-conflict`.
     CommandLine,
+    /// A person who was asked.
+    Answer,
     /// A rule of a rules file.
     Rule {
         /// Its number in the file, from 1.
@@ -114,6 +118,7 @@ impl fmt::Display for DecidedBy {
         match self {
             Self::Default => formatter.write_str("the default"),
             Self::CommandLine => formatter.write_str("--on-conflict"),
+            Self::Answer => formatter.write_str("your answer"),
             Self::Rule { number, name: None, .. } => write!(formatter, "rule {number}"),
             Self::Rule { number, name: Some(name), .. } => write!(formatter, "rule {number} `{name}`"),
         }

@@ -21,6 +21,8 @@ pub enum ConflictPolicy {
     Replace,
     /// Make the saved object beside the live one, under another name.
     Rename,
+    /// Show it and ask.
+    Ask,
     /// Change nothing at all if any object exists and differs.
     Fail,
 }
@@ -104,6 +106,7 @@ pub fn decide(live: &Live, resolution: &Resolution) -> Decision {
             ConflictPolicy::Patch => Decision::because(Action::Patch, "exists and differs"),
             ConflictPolicy::Replace => Decision::because(Action::Replace, "exists and differs"),
             ConflictPolicy::Rename => Decision::because(Action::Rename, "exists and differs"),
+            ConflictPolicy::Ask => Decision::because(Action::Ask, "exists and differs"),
             ConflictPolicy::Fail => Decision::because(Action::Conflict, "exists and differs"),
         },
         Live::Terminating(finalizers) if finalizers.is_empty() => {
@@ -134,6 +137,7 @@ mod tests {
     #[case::patch(Live::Different, ConflictPolicy::Patch, Action::Patch)]
     #[case::replace(Live::Different, ConflictPolicy::Replace, Action::Replace)]
     #[case::rename(Live::Different, ConflictPolicy::Rename, Action::Rename)]
+    #[case::ask(Live::Different, ConflictPolicy::Ask, Action::Ask)]
     #[case::fail(Live::Different, ConflictPolicy::Fail, Action::Conflict)]
     #[case::going(Live::Terminating(vec![]), ConflictPolicy::Fail, Action::Create)]
     #[case::unreadable(Live::Unreadable, ConflictPolicy::Patch, Action::Create)]

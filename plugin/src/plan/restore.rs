@@ -21,6 +21,8 @@ use std::{
     sync::Arc,
 };
 
+use serde_json::Value;
+
 use crate::model::{
     object::ObjectKey,
     resource::GroupResource,
@@ -144,6 +146,8 @@ pub struct RestorePlan {
     pub made_namespaces: BTreeSet<String>,
     /// What was asked for and cannot be read, each with what its first object would become.
     pub unreadable: Vec<(ObjectKey, Unreadable)>,
+    /// What a person made of saved objects, by index: written as it is.
+    pub edited: HashMap<usize, Value>,
 }
 
 /// Two saved objects that would become one.
@@ -189,7 +193,8 @@ impl RestorePlan {
         }
         let sanitize = SanitizeContext { kept_volumes: kept_volumes(&objects, facts) };
         let made_namespaces = made_namespaces(&objects);
-        let mut plan = Self { objects, sanitize, made_namespaces, unreadable: Vec::new() };
+        let mut plan =
+            Self { objects, sanitize, made_namespaces, unreadable: Vec::new(), edited: HashMap::new() };
         plan.arrange(&Wishes::default());
         plan
     }
@@ -198,6 +203,11 @@ impl RestorePlan {
     #[must_use]
     pub fn without(self, unreadable: Vec<(ObjectKey, Unreadable)>) -> Self {
         Self { unreadable, ..self }
+    }
+
+    /// The candidates again, to decide anew.
+    pub fn into_candidates(self) -> Vec<Candidate> {
+        self.objects.into_iter().map(|object| object.candidate).collect()
     }
 
     /// Adds live objects that are to be deleted.

@@ -35,7 +35,12 @@ fn planned_change(object: &PlannedObject) -> Option<PlannedChange> {
         Action::Patch => Change::Patch,
         Action::Replace => Change::Replace,
         Action::Delete => Change::Delete,
-        Action::Unchanged | Action::Skip | Action::Conflict | Action::Leave | Action::Refuse => return None,
+        Action::Unchanged
+        | Action::Skip
+        | Action::Ask
+        | Action::Conflict
+        | Action::Leave
+        | Action::Refuse => return None,
     };
     Some(PlannedChange {
         target: object.target().clone(),

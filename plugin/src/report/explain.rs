@@ -47,6 +47,7 @@ fn decider(decided: &DecidedBy) -> String {
     match decided {
         DecidedBy::Default => "default, since no rule and no option speaks of it".to_owned(),
         DecidedBy::CommandLine => "the command line".to_owned(),
+        DecidedBy::Answer => decided.to_string(),
         DecidedBy::Rule { reason, .. } => {
             let reason = reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
             format!("{}{reason}", rule(decided))

@@ -92,6 +92,12 @@ impl Printer {
         }
     }
 
+    /// A part of a dialogue on stderr, with our own colour sequences; the caller has cleaned what it wrapped in them.
+    pub fn dialogue(&self, text: &str) {
+        // With stderr gone there is no one left to talk to.
+        let _ = write_all(&mut io::stderr().lock(), text);
+    }
+
     /// What the user must know and may act on: one line on stderr, also with `--quiet`.
     pub fn warning(&self, text: &str) {
         self.to_stderr(&format!("warning: {text}"));

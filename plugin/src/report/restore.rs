@@ -26,6 +26,7 @@ impl State for Action {
             Self::Patch => "patch",
             Self::Replace => "replace",
             Self::Rename => "rename",
+            Self::Ask => "ask",
             Self::Delete => "delete",
             Self::Unchanged => "unchanged",
             Self::Skip => "skip",

@@ -91,8 +91,8 @@ impl Shown {
         let Some(key) = before.as_ref().or(after.as_ref()).map(|object| object.key.clone()) else {
             return Ok(());
         };
-        let mut before = before.map(|object| normalise(&object.body, self.status));
-        let mut after = after.map(|object| normalise(&object.body, self.status));
+        let before = before.map(|object| normalise(&object.body, self.status));
+        let after = after.map(|object| normalise(&object.body, self.status));
         let change = match (&before, &after) {
             (Some(_), None) => Change::Removed,
             (None, Some(_)) => Change::Added,
@@ -103,16 +103,12 @@ impl Shown {
         if self.detail == Detail::Names {
             return self.name(&key, change);
         }
-        if self.detail == Detail::Lines && key.resource == GroupResource::new("secrets", "") {
-            mask_secret(&mut before, &mut after);
-        }
-        let name = file_name(&key, before.as_ref().or(after.as_ref()));
-        let (before, after) = (yaml(before.as_ref())?, yaml(after.as_ref())?);
+        let is_secret = key.resource == GroupResource::new("secrets", "");
+        let texts = Texts::of(&key, before, after, is_secret && self.detail == Detail::Lines)?;
         if let Some(external) = &self.external {
-            return external.add(&name, change, &before, &after);
+            return external.add(&texts.name, change, &texts.before, &texts.after);
         }
-        let (from, to) = (format!("{}/{name}", self.before), format!("{}/{name}", self.after));
-        self.printer.data_styled(&unified(&from, &before, &to, &after, self.colour))?;
+        self.printer.data_styled(&texts.unified(&self.before, &self.after, self.colour))?;
         Ok(())
     }
 
@@ -131,6 +127,35 @@ impl Shown {
             Some(external) if self.differs => external.run().await,
             _ => Ok(self.differs),
         }
+    }
+}
+
+/// The two states of an object as text.
+pub(in crate::commands) struct Texts {
+    name: String,
+    before: String,
+    after: String,
+}
+
+impl Texts {
+    /// Of these states; `mask` hides the values of a Secret.
+    pub(in crate::commands) fn of(
+        key: &ObjectKey,
+        mut before: Option<Value>,
+        mut after: Option<Value>,
+        mask: bool,
+    ) -> anyhow::Result<Self> {
+        if mask {
+            mask_secret(&mut before, &mut after);
+        }
+        let name = file_name(key, before.as_ref().or(after.as_ref()));
+        Ok(Self { name, before: yaml(before.as_ref())?, after: yaml(after.as_ref())? })
+    }
+
+    /// How they differ; `before` and `after` name the sides.
+    pub(in crate::commands) fn unified(&self, before: &str, after: &str, colour: bool) -> String {
+        let (from, to) = (format!("{before}/{}", self.name), format!("{after}/{}", self.name));
+        unified(&from, &self.before, &to, &self.after, colour)
     }
 }
 

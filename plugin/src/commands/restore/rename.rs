@@ -22,7 +22,7 @@ pub(super) async fn rename(
     suffix: &str,
 ) -> anyhow::Result<(RestorePlan, Arc<Preparation>)> {
     let choice = Choice::of(&plan, facts, kinds, suffix);
-    let mut candidates: Vec<Candidate> = plan.objects.into_iter().map(|object| object.candidate).collect();
+    let mut candidates: Vec<Candidate> = plan.into_candidates();
     choice.apply(&mut candidates, facts);
     let preparation = Arc::new(looker.preparation.with_renames(choice.renames));
     let (indices, renamed): (Vec<usize>, Vec<Candidate>) = candidates

@@ -65,6 +65,7 @@ impl From<OnConflict> for ConflictPolicy {
             OnConflict::Patch => Self::Patch,
             OnConflict::Replace => Self::Replace,
             OnConflict::Rename => Self::Rename,
+            OnConflict::Ask => Self::Ask,
             OnConflict::Fail => Self::Fail,
         }
     }

@@ -52,6 +52,7 @@ pub(super) fn outcomes(
         let (outcome, reason) = match (finished.get(&index), object.decision.action) {
             (Some(done), _) => (done.outcome, done.reason.clone()),
             (None, Action::Unchanged) => (Outcome::Unchanged, reason),
+            (None, Action::Ask) => (Outcome::NotTried, Some("you would be asked".to_owned())),
             (None, Action::Skip) => (Outcome::Skipped, reason),
             (None, Action::Leave) => (Outcome::Left, reason),
             (None, Action::Refuse) => (Outcome::Refused, reason),

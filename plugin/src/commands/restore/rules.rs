@@ -33,13 +33,11 @@ pub(super) struct Wishes {
 impl Wishes {
     /// Reads the file that `args` name; only `fields` of each object are restored.
     pub(super) fn read(args: &RestoreArgs, fields: Fields) -> anyhow::Result<Self> {
-        Ok(Self {
-            file: args.rules.as_deref().map(read).transpose()?,
-            otherwise: resolution(args),
-            fields,
-            suffix: suffix(args)?,
-            explain: args.explain,
-        })
+        let file = args.rules.as_deref().map(read).transpose()?;
+        if file.as_ref().is_some_and(RuleFile::asks) {
+            super::need_terminal(args)?;
+        }
+        Ok(Self { file, otherwise: resolution(args), fields, suffix: suffix(args)?, explain: args.explain })
     }
 
     /// Name and text of the file.

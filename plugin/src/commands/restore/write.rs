@@ -142,7 +142,7 @@ impl Writer {
             let refused = Finished::because(Outcome::Refused, reason);
             return self.note_owner(index, Finished { worth_another_try: true, ..refused });
         }
-        let notes = match self.prepare(object, &mut body) {
+        let notes = match self.prepare(index, &mut body) {
             Ok(notes) => notes,
             Err(error) => {
                 return self.note_owner(index, Finished::because(Outcome::Refused, error.to_string()));
@@ -206,9 +206,17 @@ impl Writer {
     }
 
     /// Maps, cleans, transforms and links; returns what a user should know.
-    fn prepare(&self, object: &PlannedObject, body: &mut Value) -> Result<Vec<String>, TransformError> {
+    fn prepare(&self, index: usize, body: &mut Value) -> Result<Vec<String>, TransformError> {
+        let object = &self.plan.objects[index];
         let resource = &object.candidate.key.resource;
-        let mut notes = self.preparation.write(resource, body, &self.plan.sanitize)?;
+        let mut notes = match self.plan.edited.get(&index) {
+            // It was edited as it is to be written.
+            Some(edited) => {
+                body.clone_from(edited);
+                Vec::new()
+            }
+            None => self.preparation.write(resource, body, &self.plan.sanitize)?,
+        };
         notes.extend(relink(body, |owner| {
             let (_, link) = object.owners.iter().find(|(saved, _)| saved == owner)?;
             match link {

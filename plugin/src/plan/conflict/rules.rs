@@ -67,7 +67,9 @@ impl Rules {
     /// These, where renamed objects get this suffix.
     #[must_use]
     pub fn with_suffix(self, suffix: &str) -> Self {
-        let renames = |resolution: &Resolution| resolution.policy == ConflictPolicy::Rename;
+        let renames = |resolution: &Resolution| {
+            matches!(resolution.policy, ConflictPolicy::Rename | ConflictPolicy::Ask)
+        };
         let renames = renames(&self.otherwise) || self.list.iter().any(|rule| renames(&rule.resolution));
         let suffix = renames.then(|| suffix.to_owned());
         Self { suffix, ..self }

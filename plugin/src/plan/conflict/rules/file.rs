@@ -95,6 +95,7 @@ enum Policy {
     Patch,
     Replace,
     Rename,
+    Ask,
     Fail,
 }
 
@@ -112,6 +113,7 @@ impl From<Policy> for ConflictPolicy {
             Policy::Patch => Self::Patch,
             Policy::Replace => Self::Replace,
             Policy::Rename => Self::Rename,
+            Policy::Ask => Self::Ask,
             Policy::Fail => Self::Fail,
         }
     }
@@ -135,13 +137,18 @@ impl RuleFile {
         Ok(file)
     }
 
+    /// Whether a rule leaves conflicts to a person.
+    pub fn asks(&self) -> bool {
+        self.entries.iter().any(|(_, rule)| rule.resolution.policy == ConflictPolicy::Ask)
+    }
+
     fn add(&mut self, entry: &Spanned<Entry>) -> Result<(), UserFileError> {
         let number = self.entries.len() + 1;
         if number > MOST {
             return Err(wrong(entry, format!("a file has at most {MOST} rules")));
         }
         let Entry { name, matching, policy, exact, keep, reason } = &entry.value;
-        let patches = matches!(policy, Policy::Patch);
+        let patches = matches!(policy, Policy::Patch | Policy::Ask);
         if !patches && (exact.is_some() || !keep.fields.is_empty() || !keep.managers.is_empty()) {
             return Err(wrong(entry, "`exact` and `keep` say how to patch; the policy is another one"));
         }
@@ -193,7 +200,10 @@ impl RuleFile {
             } else if rule.matching.is_everything() {
                 everything = Some(rule.resolution.decided_by.clone());
             }
-            if rule.takes_the_run && rule.resolution.policy == ConflictPolicy::Patch && otherwise.exact {
+            if rule.takes_the_run
+                && matches!(rule.resolution.policy, ConflictPolicy::Patch | ConflictPolicy::Ask)
+                && otherwise.exact
+            {
                 std::sync::Arc::make_mut(&mut rule.resolution).exact = true;
             }
             rules.push(rule);
