@@ -10,6 +10,7 @@ pub mod repository;
 pub mod restore;
 pub mod selection;
 pub mod transform;
+pub mod undo;
 pub mod upkeep;
 
 use clap::{ArgAction, Parser, Subcommand};
@@ -76,6 +77,8 @@ pub enum Command {
     Create(create::CreateArgs),
     /// Bring objects of a restore point back into a cluster
     Restore(restore::RestoreArgs),
+    /// Take a restore back: delete what it made, and set back what it changed
+    Undo(undo::UndoArgs),
     /// List restore points, newest first
     List(inspect::ListArgs),
     /// Show all there is to know about a restore point

@@ -27,7 +27,7 @@ pub use live::LivePages;
 pub use refusal::{Trouble, WriteError};
 pub use request::RequestError;
 pub use wait::WaitError;
-pub use write::{FIELD_MANAGER, Preview, Propagation, WriteMode, Written};
+pub use write::{Preview, Propagation, WriteMode, Written};
 
 use std::path::PathBuf;
 

@@ -21,6 +21,7 @@ pub(crate) mod restore;
 mod saved_kinds;
 pub(crate) mod session;
 pub(crate) mod transform;
+pub(crate) mod undo;
 pub(crate) mod unreadable;
 mod version;
 
@@ -41,6 +42,7 @@ pub(crate) async fn run(cli: Cli, printer: &Printer) -> anyhow::Result<ExitStatu
     match cli.command {
         Command::Create(args) => create::run(args, &session).await,
         Command::Restore(args) => Box::pin(restore::run(args, &session)).await,
+        Command::Undo(args) => Box::pin(undo::run(args, &session)).await,
         Command::List(args) => list::run(args, &session).await,
         Command::Describe(args) => describe::run(args, &session).await,
         Command::Ls(args) => ls::run(args, &session).await,

@@ -4,9 +4,10 @@
 
 use std::process::Command;
 
-const VERBS: [&str; 14] = [
+const VERBS: [&str; 15] = [
     "create",
     "restore",
+    "undo",
     "list",
     "describe",
     "ls",

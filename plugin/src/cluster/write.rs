@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::model::{object::ObjectKey, resource::ResourceType};
+use crate::model::{object::ObjectKey, resource::ResourceType, restoration::FIELD_MANAGER};
 
 use super::{
     Cluster, RequestError,
@@ -18,9 +18,6 @@ use super::{
     refusal::{WriteError, refusal},
     request::Answer,
 };
-
-/// Who owns the fields that a restore sets.
-pub const FIELD_MANAGER: &str = "kubectl-backup";
 
 /// Whether a write is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -17,6 +17,7 @@ mod rename;
 mod replace;
 mod request;
 mod results;
+mod revert;
 mod rules;
 mod waiting;
 mod write;
@@ -46,10 +47,13 @@ use super::{
 };
 use asking::Asker;
 use collect::{Collected, Collector};
-use proposal::{Asking, Proposal};
-use record::Run;
+pub(super) use dependants::find as find_dependants;
+pub(super) use look::owner_uids;
+pub(super) use proposal::{Asking, Proposal};
+pub(super) use record::Run;
 use request::Request;
-use results::Voice;
+pub(super) use results::Voice;
+pub(super) use revert::stranger_in;
 
 /// Collisions that an error names.
 const SHOWN_COLLISIONS: usize = 10;
@@ -82,6 +86,7 @@ pub(crate) async fn run(args: RestoreArgs, session: &Session) -> anyhow::Result<
         policy_is_default: request.policy_is_default,
         run,
         held: HashSet::new(),
+        undoing: None,
     };
     proposal.put(Asking { dry_run: args.dry_run, explain: args.explain, agreed: args.yes }, session).await
 }
@@ -211,7 +216,7 @@ async fn collect(request: &Request) -> anyhow::Result<Collected> {
 }
 
 /// Notes which custom kinds come with their definitions.
-fn define(kinds: &mut Kinds, candidates: &[Candidate]) {
+pub(super) fn define(kinds: &mut Kinds, candidates: &[Candidate]) {
     let definitions = GroupResource::new("customresourcedefinitions", "apiextensions.k8s.io");
     for candidate in candidates.iter().filter(|it| it.key.resource == definitions && it.rule == Rule::Restore)
     {

@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::object::ObjectKey;
 
+/// Who owns the fields that a restore sets.
+pub const FIELD_MANAGER: &str = "kubectl-backup";
+
 /// What the plan has in mind for an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

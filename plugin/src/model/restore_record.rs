@@ -45,6 +45,9 @@ pub struct RestoreMark {
     /// Of a result: the run was interrupted before its end.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub interrupted: bool,
+    /// Of a result: how many objects did not become what was asked for.
+    #[serde(default)]
+    pub left: u64,
     /// How many objects: by what was planned, or by what came of them.
     #[serde(default)]
     pub counts: BTreeMap<String, u64>,
@@ -145,6 +148,9 @@ pub struct PlannedChange {
     pub target: ObjectKey,
     /// What is meant to be done.
     pub change: Change,
+    /// The version of its kind that is written.
+    #[serde(default)]
+    pub version: String,
     /// A patch that also removes what only the live object has.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub exact: bool,

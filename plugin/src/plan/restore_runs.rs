@@ -100,7 +100,8 @@ fn taken_back<'runs>(
 }
 
 fn leaves_something(undo: &RestoreRun) -> bool {
-    ["left", "skipped", "refused", "not tried"].iter().any(|word| undo.count("", word) > 0)
+    let result = undo.result.as_ref().and_then(|result| result.summary.restore.as_ref());
+    result.is_some_and(|mark| mark.left > 0)
 }
 
 /// The newest restore that can be taken back, no matter how it ended. An undo is only meant by its id.

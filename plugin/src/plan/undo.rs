@@ -1,7 +1,11 @@
 //! What it takes to go back from a restore: what its undo point must hold, and what becomes of each object when it is
 //! taken back.
 
-use std::collections::BTreeSet;
+pub mod decide;
+pub mod former;
+pub mod reversal;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{
     object::ObjectKey,
@@ -9,11 +13,21 @@ use crate::model::{
     restore_record::{Change, PlannedChange},
 };
 
-use super::restore::{PlannedObject, RestorePlan};
+use super::restore::{PlannedObject, RestorePlan, facts::Kinds};
+
+/// What taking a restore back must know while it is carried out.
+#[derive(Clone, Debug)]
+pub struct Undoing {
+    /// What the restore did to each object.
+    pub formers: BTreeMap<ObjectKey, former::Former>,
+    /// `--force`.
+    pub force: decide::Force,
+}
 
 /// Everything that a plan is about to change, for the journal of its undo point.
-pub fn planned_changes(plan: &RestorePlan) -> Vec<PlannedChange> {
-    let mut changes: Vec<_> = plan.objects.iter().filter_map(planned_change).collect();
+pub fn planned_changes(plan: &RestorePlan, kinds: &Kinds) -> Vec<PlannedChange> {
+    let mut changes: Vec<_> =
+        plan.objects.iter().filter_map(|object| planned_change(object, kinds)).collect();
     let written: BTreeSet<ObjectKey> = changes.iter().map(|change| change.target.clone()).collect();
     let replaced = plan.objects.iter().filter(|object| object.decision.action == Action::Replace);
     let dependants: BTreeSet<&ObjectKey> = replaced
@@ -23,13 +37,14 @@ pub fn planned_changes(plan: &RestorePlan) -> Vec<PlannedChange> {
     changes.extend(dependants.into_iter().map(|key| PlannedChange {
         target: key.clone(),
         change: Change::Relink,
+        version: version(kinds, key),
         exact: false,
         content: None,
     }));
     changes
 }
 
-fn planned_change(object: &PlannedObject) -> Option<PlannedChange> {
+fn planned_change(object: &PlannedObject, kinds: &Kinds) -> Option<PlannedChange> {
     let change = match object.decision.action {
         Action::Create | Action::Rename => Change::Create,
         Action::Patch => Change::Patch,
@@ -44,6 +59,7 @@ fn planned_change(object: &PlannedObject) -> Option<PlannedChange> {
     };
     Some(PlannedChange {
         target: object.target().clone(),
+        version: version(kinds, object.target()),
         change,
         exact: change == Change::Patch && object.resolution.exact,
         // A patched object has more than what is written to it.
@@ -56,4 +72,8 @@ fn planned_change(object: &PlannedObject) -> Option<PlannedChange> {
             })
             .map(|content| content.to_string()),
     })
+}
+
+fn version(kinds: &Kinds, target: &ObjectKey) -> String {
+    kinds.saved(&target.resource).map(|kind| kind.version.clone()).unwrap_or_default()
 }

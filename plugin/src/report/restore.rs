@@ -176,7 +176,8 @@ fn reason<S: State>(object: &RestoredObject<S>) -> String {
     if !fields.is_empty() && !fields.iter().all(|field| text.contains(field)) {
         let _ = write!(text, " [{}]", fields.join(", "));
     }
-    if text.is_empty() { "-".to_owned() } else { text }
+    let text = text.trim_start();
+    if text.is_empty() { "-".to_owned() } else { text.to_owned() }
 }
 
 /// `in spec.replicas (kube-controller-manager), data.a and 2 more`; empty if nothing differs. What stays comes last.

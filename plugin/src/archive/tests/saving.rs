@@ -253,6 +253,7 @@ fn the_record_of_a_restore_is_no_restore_point_and_keeps_its_journal() {
         continues: None,
         undoes: None,
         interrupted: false,
+        left: 0,
         counts: BTreeMap::new(),
     });
     captures.push(Capture::Finish(Box::new(manifest.clone())));

@@ -22,7 +22,7 @@ const PARALLEL: usize = 8;
 ///
 /// Only namespaces with something to replace are looked through. A kind that may not be listed is passed over: what it
 /// holds is deleted by the garbage collector at worst, as after any deletion by this user.
-pub(super) async fn find(
+pub(in crate::commands) async fn find(
     cluster: &Cluster,
     plan: &mut RestorePlan,
     kinds: &[ResourceType],

@@ -277,7 +277,7 @@ impl Looker {
 }
 
 /// The uids of owners that are not restored themselves.
-async fn owner_uids(
+pub(in crate::commands) async fn owner_uids(
     cluster: &Cluster,
     candidates: &[Candidate],
     kinds: &Kinds,

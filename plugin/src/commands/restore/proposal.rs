@@ -19,11 +19,12 @@ use crate::{
         object::ObjectKey,
         restoration::{Action, DecidedBy},
         restore_point::RestorePointId,
+        restore_record::DoneChange,
     },
     plan::{
         conflict::rules::Rules,
         restore::{RestorePlan, facts::Kinds, prepare::Preparation},
-        undo::planned_changes,
+        undo::{Undoing, planned_changes},
     },
     report::{printer::LONGEST_NAME, progress::Progress, restore as report},
 };
@@ -31,10 +32,10 @@ use crate::{
 use super::{
     execute::{Execution, writes},
     owners::Owners,
-    record::{Run, Saving, UndoPoint, save_undo_point},
-    results::{Shown, Voice, done, named_and_skipped, outcomes, planned},
+    record::{End, Run, Saving, UndoPoint, save_undo_point},
+    results::{Shown, Voice, done, leaves_something, named_and_skipped, outcomes, planned},
     waiting::Waiting,
-    write::{Finished, Writer},
+    write::Writer,
 };
 
 /// A plan and what it takes to carry it out.
@@ -56,6 +57,8 @@ pub(in crate::commands) struct Proposal {
     pub(in crate::commands) run: Option<Run>,
     /// Objects that an earlier undo point of the same restore holds.
     pub(in crate::commands) held: HashSet<ObjectKey>,
+    /// What a restore did that is taken back; none for a restore.
+    pub(in crate::commands) undoing: Option<Undoing>,
 }
 
 /// How far to go, and whether to ask first.
@@ -102,7 +105,7 @@ impl Proposal {
             let summary = report::summary(&planned());
             session.printer.note(&format!("plan: {summary}; nothing was changed"));
             shown.hint_at_policy();
-            return Ok(super::status(passed_over > 0 || counts.contains_key(&Action::Refuse)));
+            return Ok(super::status(passed_over > 0 || leaves_something(self.voice, &counts)));
         }
         if asking.dry_run.is_none() && !asking.agreed && !self.confirm(session).await? {
             session.printer.note("nothing was changed");
@@ -174,7 +177,8 @@ impl Proposal {
             return shown.checked(&objects, writer, interrupted);
         }
         if let Some(point) = &undo_point {
-            record_result(point, &repository, writer, &finished, interrupted, session).await;
+            let end = End { interrupted, left: shown.left(&objects) };
+            record_result(point, &repository, done(writer, &finished, interrupted), end, session).await;
         }
         shown.result(&objects, writer, interrupted)
     }
@@ -193,7 +197,7 @@ impl Proposal {
             cluster: &self.cluster,
             kinds: &self.kinds,
             repository: &self.repository,
-            changes: planned_changes(&self.plan),
+            changes: planned_changes(&self.plan, &self.kinds),
             held: &self.held,
             run,
             stopped: interrupt.stopped(),
@@ -224,6 +228,7 @@ impl Proposal {
                 waiting,
                 warnings: Mutex::default(),
                 made: Mutex::default(),
+                undoing: self.undoing,
             }),
             repository: self.repository,
             points: self.points,
@@ -253,13 +258,11 @@ fn forbidden(plan: &RestorePlan, conflicts: usize) -> Failure {
 async fn record_result(
     point: &UndoPoint,
     repository: &Repository,
-    writer: &Writer,
-    finished: &BTreeMap<usize, Finished>,
-    interrupted: bool,
+    done: Vec<DoneChange>,
+    end: End,
     session: &Session,
 ) {
-    if let Err(error) = point.save_result(repository, done(writer, finished, interrupted), interrupted).await
-    {
+    if let Err(error) = point.save_result(repository, done, end).await {
         let reason = Told::of(&error).one_line();
         session.printer.warning(&format!(
             "what came of every object could not be saved, so `list --restores` will show this run as unfinished: \

@@ -95,9 +95,16 @@ impl Writer {
         let Some(kind) = self.kinds.served(&key.resource) else {
             return Finished::because(Outcome::Refused, "its kind is not known");
         };
-        match self.still_holds_data(kind, key).await {
+        let stays = match &self.undoing {
+            Some(undoing) => self.stays(kind, key, undoing).await,
+            None => self
+                .still_holds_data(kind, key)
+                .await
+                .map(|reason| reason.map(|reason| Finished::because(Outcome::Refused, reason))),
+        };
+        match stays {
             Ok(None) => {}
-            Ok(Some(reason)) => return Finished::because(Outcome::Refused, reason),
+            Ok(Some(finished)) => return finished,
             Err(error) => return Finished::because(Outcome::Refused, error.one_line()),
         }
         let uid = object.uid.as_deref().unwrap_or_default();

@@ -36,17 +36,17 @@ const LONGEST_REASON: usize = 1000;
 
 /// What a run says of itself in its records.
 #[derive(Clone, Debug)]
-pub(super) struct Run {
+pub(in crate::commands) struct Run {
     /// What is restored: its id and name; for an undo the undo point.
-    pub(super) source: RestorePoint,
+    pub(in crate::commands) source: RestorePoint,
     /// For people: `namespace shop`.
-    pub(super) scope: String,
+    pub(in crate::commands) scope: String,
     /// What was asked for; none for an undo.
-    pub(super) request: Option<RestoreRequest>,
+    pub(in crate::commands) request: Option<RestoreRequest>,
     /// The undo point of the first run, if this one goes on with it.
-    pub(super) continues: Option<RestorePointId>,
+    pub(in crate::commands) continues: Option<RestorePointId>,
     /// The undo point that this run goes back to.
-    pub(super) undoes: Option<RestorePointId>,
+    pub(in crate::commands) undoes: Option<RestorePointId>,
 }
 
 /// The undo point of the run under way.
@@ -56,6 +56,14 @@ pub(super) struct UndoPoint {
     run: Run,
     /// Of the manifest, for the result to repeat.
     manifest: Manifest,
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct End {
+    pub(super) interrupted: bool,
+    /// Objects that did not become what was asked for.
+    pub(super) left: u64,
 }
 
 /// What it takes to save an undo point.
@@ -100,6 +108,7 @@ pub(super) async fn save_undo_point(saving: Saving<'_>) -> anyhow::Result<UndoPo
         continues: run.continues.clone(),
         undoes: run.undoes.clone(),
         interrupted: false,
+        left: 0,
         counts: counted(changes.iter().map(|change| change.change.word())),
     };
     let record = RestoreRecord { server_time: version.clock, request: run.request.clone() };
@@ -130,7 +139,7 @@ impl UndoPoint {
         &self,
         repository: &Repository,
         mut done: Vec<DoneChange>,
-        interrupted: bool,
+        end: End,
     ) -> anyhow::Result<RestorePoint> {
         for change in &mut done {
             if let Some(reason) = &mut change.reason
@@ -142,7 +151,8 @@ impl UndoPoint {
         let mark = RestoreMark {
             role: RecordRole::Result,
             of: Some(self.id.clone()),
-            interrupted,
+            interrupted: end.interrupted,
+            left: end.left,
             counts: counted(done.iter().map(|change| crate::report::restore::State::word(change.outcome))),
             ..self.manifest.summary.restore.clone().context("an undo point bears no mark")?
         };
@@ -198,6 +208,7 @@ fn manifest(run: &Run) -> Manifest {
         continues: None,
         undoes: None,
         interrupted: false,
+        left: 0,
         counts: BTreeMap::new(),
     };
     Manifest {

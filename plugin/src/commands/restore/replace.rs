@@ -165,7 +165,7 @@ impl Writer {
         }
     }
 
-    async fn has_instances(&self, definition: &ObjectKey) -> Result<Option<String>, RequestError> {
+    pub(super) async fn has_instances(&self, definition: &ObjectKey) -> Result<Option<String>, RequestError> {
         let Some(kind) = self.kinds.served(&GroupResource::from(definition.name.clone())) else {
             return Ok(None);
         };

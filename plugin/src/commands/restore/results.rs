@@ -171,7 +171,6 @@ pub(in crate::commands) enum Voice {
     /// A restore.
     Restore,
     /// Taking one back.
-    #[expect(dead_code, reason = "for the verb that takes a restore back")]
     Undo,
 }
 
@@ -278,8 +277,20 @@ impl Shown<'_> {
         self.printer.note(&format!("checked by the server, nothing was changed; it would be: {summary}"));
         self.hint_at_policy();
         // What cannot be checked yet is not refused.
-        let refused = objects.iter().any(|object| object.state != Outcome::NotTried && is_undone(object));
+        let refused = objects
+            .iter()
+            .any(|object| (object.state != Outcome::NotTried && is_undone(object)) || self.is_left(object));
         Ok(super::status(refused || self.passed_over > 0))
+    }
+
+    /// How many objects did not become what was asked for.
+    pub(super) fn left(&self, objects: &[RestoredObject<Outcome>]) -> u64 {
+        objects.iter().filter(|object| is_undone(object) || self.is_left(object)).count() as u64
+    }
+
+    /// Whether an object was to be taken back and was not.
+    fn is_left(&self, object: &RestoredObject<Outcome>) -> bool {
+        self.voice == Voice::Undo && object.state == Outcome::Skipped
     }
 
     /// How to get what was named and skipped.
@@ -314,7 +325,7 @@ impl Shown<'_> {
             return Err(Failure::new(message, hint).into());
         }
         self.hint_at_policy();
-        Ok(super::status(self.passed_over > 0 || objects.iter().any(is_undone)))
+        Ok(super::status(self.passed_over > 0 || self.left(objects) > 0))
     }
 
     fn talk(&self, writer: &Writer) {
@@ -356,6 +367,11 @@ impl Shown<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether a plan leaves something that was to be taken back.
+pub(super) fn leaves_something(voice: Voice, counts: &BTreeMap<Action, usize>) -> bool {
+    counts.contains_key(&Action::Refuse) || (voice == Voice::Undo && counts.contains_key(&Action::Skip))
 }
 
 /// Whether something that was asked for was not done.

@@ -24,6 +24,7 @@ use crate::{
         },
         sanitize::{give_up_allocations, owners::relink},
         transform::TransformError,
+        undo::Undoing,
     },
 };
 
@@ -90,6 +91,8 @@ pub(super) struct Writer {
     pub(super) warnings: Mutex<BTreeSet<String>>,
     /// What was written: the uid it has and what its content is now.
     pub(super) made: Mutex<HashMap<ObjectKey, Made>>,
+    /// What a restore did that is taken back; none for a restore.
+    pub(super) undoing: Option<Undoing>,
 }
 
 /// An object as a write left it.
@@ -172,6 +175,9 @@ impl Writer {
         let mut course = Course::default();
         for attempt in 1.. {
             let tried = match job.object.decision.action {
+                Action::Patch | Action::Replace if let Some(undoing) = &self.undoing => {
+                    self.revert(job, undoing, &mut course).await
+                }
                 Action::Patch => self.change(job, &job.object.resolution).await,
                 Action::Replace => self.replace(job, &mut course).await,
                 _ => self.create(job, &mut course).await,

@@ -127,7 +127,7 @@ impl Kinds {
         self.served.contains_key(resource)
     }
 
-    /// Every kind the cluster serves.
+    /// A kind that the cluster serves.
     pub fn served(&self, resource: &GroupResource) -> Option<&ResourceType> {
         self.served.get(resource)
     }

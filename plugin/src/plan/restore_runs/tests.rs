@@ -26,6 +26,7 @@ fn record(at: i64, name: &str, mark: impl FnOnce(&mut RestoreMark)) -> RestorePo
         continues: None,
         undoes: None,
         interrupted: false,
+        left: 0,
         counts: BTreeMap::from([("create".to_owned(), 2)]),
     };
     mark(&mut restore);
@@ -53,6 +54,7 @@ fn result(at: i64, of: &str, outcome: &str) -> RestorePoint {
         mark.role = RecordRole::Result;
         mark.of = Some(id(of));
         mark.interrupted = outcome == "interrupted";
+        mark.left = u64::from(outcome == "left");
         mark.counts = BTreeMap::from([(outcome.to_owned(), 1)]);
     })
 }

@@ -81,7 +81,7 @@ impl Gathering<'_> {
             if change.change == Change::Create || held.contains(target) {
                 continue;
             }
-            let Some(kind) = self.kinds.served(&target.resource) else { continue };
+            let Some(kind) = self.kinds.saved(&target.resource) else { continue };
             let place = (kind.scope == Scope::Cluster, target.resource.to_string());
             let (_, namespaces) = kinds.entry(place).or_insert_with(|| (kind.clone(), BTreeMap::new()));
             let order = format!("{}/", target.namespace.as_deref().unwrap_or_default());

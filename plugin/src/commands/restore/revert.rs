@@ -1,0 +1,172 @@
+//! Taking a restore back: setting an object back to its former state, and deleting what the restore made.
+
+use serde_json::Value;
+
+use crate::{
+    cluster::{Cluster, RequestError, WriteError, WriteMode},
+    model::{
+        object::ObjectKey,
+        resource::{ResourceType, Scope},
+        restoration::{Action, FieldProblem, Outcome},
+        restore_record::Change,
+    },
+    plan::{
+        conflict::Decision,
+        restore::{
+            facts::Kinds,
+            rules::{Rule, rule},
+        },
+        undo::{
+            Undoing,
+            decide::{Force, MIXED, Observed, put_back, take_away},
+            reversal::{Trust, reversal},
+        },
+    },
+};
+
+use super::write::{Course, Finished, Job, Writer};
+
+impl Writer {
+    /// Sets the live object back to the former state that `job` has; what others changed since stays, unless forced.
+    pub(super) async fn revert(
+        &self,
+        job: &Job<'_>,
+        undoing: &Undoing,
+        course: &mut Course,
+    ) -> Result<Finished, WriteError> {
+        let Some(former) = undoing.formers.get(job.key) else { return Ok(Finished::new(Outcome::Unchanged)) };
+        let live = self.cluster.read(job.kind, job.key).await?;
+        let observed = live.as_ref().map(|live| Observed::of(&job.kind.resource, live, former));
+        let Some((live, observed)) = live.zip(observed) else {
+            return match put_back(former.change, None, true, undoing.force).action {
+                Action::Create => self.make(job).await,
+                _ => Ok(Finished::because(Outcome::Skipped, "was deleted since; --force makes it again")),
+            };
+        };
+        let decision = put_back(former.change, Some(&observed), true, undoing.force);
+        if !decision.action.is_write() {
+            return Ok(skipped(decision));
+        }
+        if observed.deleting {
+            return self.replace(job, course).await;
+        }
+        if former.mixed && undoing.force == Force::No && !observed.untouched {
+            return Ok(Finished::because(Outcome::Skipped, MIXED));
+        }
+        let trust = if former.change == Change::Relink {
+            Trust::Owners
+        } else if undoing.force == Force::Yes || observed.untouched {
+            Trust::All
+        } else {
+            Trust::Owned { removals: former.exact || former.change != Change::Patch }
+        };
+        let reversal = reversal(&job.kind.resource, &job.body, &live, trust);
+        let Some(mut patch) = reversal.patch else { return Ok(finished(Outcome::Unchanged, reversal.left)) };
+        // What was computed from this version is not written over another.
+        patch["metadata"]["resourceVersion"] = live["metadata"]["resourceVersion"].clone();
+        let written = match self.mode {
+            WriteMode::DryRun => {
+                self.cluster.preview_patch(job.kind, job.key, &patch).await.map(|preview| preview.warnings)
+            }
+            WriteMode::Real => self.cluster.patch_object(job.kind, job.key, &patch).await.map(|written| {
+                self.note_made(job.key, &written.body);
+                written.warnings
+            }),
+        };
+        match written {
+            Ok(warnings) => {
+                self.warn(warnings);
+                Ok(finished(Outcome::Patched, reversal.left))
+            }
+            // It was deleted and made again to get here; so it goes back the same way.
+            Err(error)
+                if error.is_invalid()
+                    && reversal.left.is_empty()
+                    && matches!(former.change, Change::Replace | Change::Delete) =>
+            {
+                self.replace(job, course).await
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Why an object that the plan wants deleted stays after all; looked at anew just before.
+    pub(super) async fn stays(
+        &self,
+        kind: &ResourceType,
+        key: &ObjectKey,
+        undoing: &Undoing,
+    ) -> Result<Option<Finished>, RequestError> {
+        let (Some(former), Some(live)) = (undoing.formers.get(key), self.cluster.read(kind, key).await?)
+        else {
+            return Ok(None);
+        };
+        let decision = take_away(Some(&Observed::of(&key.resource, &live, former)), undoing.force);
+        if !decision.action.is_write() {
+            return Ok(Some(skipped(decision)));
+        }
+        let reason = match (key.resource.group.as_str(), key.resource.plural.as_str()) {
+            ("", "namespaces") if self.mode == WriteMode::Real => {
+                stranger_in(&self.cluster, &self.kinds, &key.name, |_| false).await?
+            }
+            ("apiextensions.k8s.io", "customresourcedefinitions") if self.mode == WriteMode::Real => {
+                self.has_instances(key).await?
+            }
+            _ => None,
+        };
+        Ok(reason.map(|reason| Finished::because(Outcome::Skipped, reason)))
+    }
+}
+
+fn skipped(decision: Decision) -> Finished {
+    Finished { reason: decision.reason, ..Finished::new(Outcome::Skipped) }
+}
+
+fn finished(outcome: Outcome, left: Vec<FieldProblem>) -> Finished {
+    let all_left = outcome == Outcome::Unchanged && !left.is_empty();
+    let reason = left.first().map(|first| format!("but for {}: {}", first.field, first.message));
+    Finished { reason, fields: left, ..Finished::new(if all_left { Outcome::Skipped } else { outcome }) }
+}
+
+/// Why a namespace that the restore made must stay: something in it that nobody makes by himself and that is not to
+/// be deleted too.
+pub(in crate::commands) async fn stranger_in(
+    cluster: &Cluster,
+    kinds: &Kinds,
+    namespace: &str,
+    is_deleted: impl Fn(&ObjectKey) -> bool,
+) -> Result<Option<String>, RequestError> {
+    let listable = kinds.all_served().filter(|kind| kind.scope == Scope::Namespaced && kind.has_verb("list"));
+    for kind in listable {
+        let mut pages = cluster.live_pages(kind, Some(namespace));
+        loop {
+            let page = match pages.next().await {
+                Ok(page) => page,
+                Err(error) if error.is_not_found() || error.code() == Some(405) => break,
+                Err(error) if error.is_forbidden() => {
+                    return Ok(Some(format!("may hold {} that you may not list", kind.resource)));
+                }
+                Err(error) => return Err(error),
+            };
+            let Some(page) = page else { break };
+            for body in &page {
+                let name = body["metadata"]["name"].as_str().unwrap_or_default();
+                let key = ObjectKey::new(kind.resource.clone(), Some(namespace), name);
+                if !is_automatic(&key, body) && !is_deleted(&key) {
+                    return Ok(Some(format!(
+                        "holds {}/{name}, which the restore did not make",
+                        kind.kind_word()
+                    )));
+                }
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// Made by the cluster itself, by a controller, or going already.
+fn is_automatic(key: &ObjectKey, body: &Value) -> bool {
+    body["metadata"].get("deletionTimestamp").is_some()
+        || rule(&key.resource, body, false) != Rule::Restore
+        || (key.resource.plural == "serviceaccounts" && key.name == "default")
+}

@@ -1,0 +1,164 @@
+//! Each decision with its reason.
+
+use std::collections::BTreeSet;
+
+use rstest::rstest;
+use serde_json::{Value, json};
+
+use super::*;
+
+const BEGUN: i64 = 1_800_000_000;
+
+fn maps() -> GroupResource {
+    GroupResource::new("configmaps", "")
+}
+
+/// Made `after` seconds after the restore began, by `makers`.
+fn live(after: i64, makers: &[&str]) -> Value {
+    let created = Timestamp::from_second(BEGUN + after).unwrap().to_string();
+    let managers: Vec<_> = makers
+        .iter()
+        .map(|maker| match maker.split_once(' ') {
+            Some((maker, "status")) => {
+                json!({"manager": maker, "operation": "Update", "time": created, "subresource": "status"})
+            }
+            Some((maker, operation)) => json!({"manager": maker, "operation": operation, "time": created}),
+            None => json!({"manager": maker, "operation": "Update", "time": created}),
+        })
+        .collect();
+    json!({"apiVersion": "v1", "kind": "ConfigMap", "data": {"key": "saved"},
+        "metadata": {"name": "app", "uid": "now", "creationTimestamp": created, "managedFields": managers}})
+}
+
+fn former(uids: &[&str]) -> Former {
+    Former {
+        change: Change::Create,
+        exact: false,
+        // The server's clock has fractions, the objects' times have none.
+        begun: Timestamp::from_millisecond(BEGUN * 1000 + 900).unwrap(),
+        uids: uids.iter().map(|uid| (*uid).to_owned()).collect(),
+        mixed: false,
+        contents: BTreeSet::from([Content::of(&maps(), live(0, &[])).to_string()]),
+    }
+}
+
+#[rstest]
+#[case::told_by_the_result(live(0, &["other"]), &["now"], true)]
+#[case::another_one_by_the_result(live(5, &["kubectl-backup"]), &["then"], false)]
+#[case::killed_and_made_in_the_same_second(live(0, &["kubectl-backup"]), &[], true)]
+#[case::killed_and_made_later(live(300, &["kubectl-backup", "kubectl-edit"]), &[], true)]
+#[case::clocks_apart(live(-5, &["kubectl-backup"]), &[], true)]
+#[case::made_by_an_earlier_restore(live(-60, &["kubectl-backup"]), &[], false)]
+#[case::made_by_somebody_else(live(5, &["kubectl"]), &[], false)]
+#[case::applied_under_our_name(live(5, &["kubectl-backup Apply"]), &[], false)]
+#[case::only_its_status_is_ours(live(5, &["kubectl-backup status"]), &[], false)]
+#[case::nothing_is_known(live(5, &[]), &[], false)]
+fn an_object_is_ours(#[case] live: Value, #[case] uids: &[&str], #[case] ours: bool) {
+    assert_eq!(Observed::of(&maps(), &live, &former(uids)).made_by_restore, ours);
+}
+
+#[rstest]
+#[case::as_written(json!({}), true)]
+#[case::changed(json!({"data": {"key": "other"}}), false)]
+#[case::completed_by_the_server(json!({"data": {"key": "saved", "added": "by the server"}, "generation": 1}), true)]
+#[case::changed_afterwards(json!({"data": {"key": "other"}, "generation": 2}), false)]
+fn an_object_is_untouched(#[case] change: Value, #[case] untouched: bool) {
+    let mut live = live(1, &["kubectl-backup", "controller status"]);
+    if let Some(data) = change.get("data") {
+        live["data"] = data.clone();
+    }
+    if let Some(generation) = change.get("generation") {
+        live["metadata"]["generation"] = generation.clone();
+    }
+    assert_eq!(Observed::of(&maps(), &live, &former(&[])).untouched, untouched);
+}
+
+fn observed(ours: bool, untouched: bool) -> Observed {
+    Observed {
+        uid: "now".to_owned(),
+        deleting: false,
+        made_by_restore: ours,
+        untouched,
+        changed_by: Some("kubectl-edit".to_owned()),
+        volume: None,
+    }
+}
+
+fn going() -> Observed {
+    Observed { deleting: true, ..observed(true, true) }
+}
+
+fn claim() -> Observed {
+    Observed { volume: Some("pv-1".to_owned()), ..observed(true, true) }
+}
+
+#[rstest]
+#[case::gone(None, Action::Unchanged, Action::Unchanged)]
+#[case::going(Some(going()), Action::Unchanged, Action::Unchanged)]
+#[case::ours(Some(observed(true, true)), Action::Delete, Action::Delete)]
+#[case::ours_and_changed(Some(observed(true, false)), Action::Skip, Action::Delete)]
+#[case::with_data(Some(claim()), Action::Skip, Action::Delete)]
+#[case::not_ours(Some(observed(false, true)), Action::Skip, Action::Skip)]
+fn what_was_not_there_is_taken_away(
+    #[case] observed: Option<Observed>,
+    #[case] plain: Action,
+    #[case] forced: Action,
+) {
+    assert_eq!(take_away(observed.as_ref(), Force::No).action, plain);
+    assert_eq!(take_away(observed.as_ref(), Force::Yes).action, forced);
+}
+
+#[test]
+fn who_changed_it_is_named() {
+    let decision = take_away(Some(&observed(true, false)), Force::No);
+    assert_eq!(decision.reason.unwrap(), "was changed since by `kubectl-edit`; --force takes it back");
+}
+
+#[rstest]
+#[case::patched(Change::Patch, Some(observed(false, false)), true, Action::Patch, Action::Patch)]
+#[case::patched_and_as_before(
+    Change::Patch,
+    Some(observed(false, false)),
+    false,
+    Action::Unchanged,
+    Action::Unchanged
+)]
+#[case::patched_and_deleted_since(Change::Patch, None, true, Action::Skip, Action::Create)]
+#[case::patched_and_going(Change::Patch, Some(going()), true, Action::Skip, Action::Create)]
+#[case::replaced(Change::Replace, Some(observed(true, true)), true, Action::Replace, Action::Replace)]
+#[case::half_replaced(Change::Replace, None, true, Action::Create, Action::Create)]
+#[case::half_deleted(Change::Replace, Some(going()), true, Action::Create, Action::Create)]
+#[case::replaced_and_made_anew_by_others(
+    Change::Replace,
+    Some(observed(false, false)),
+    true,
+    Action::Skip,
+    Action::Replace
+)]
+#[case::replacement_not_begun(
+    Change::Replace,
+    Some(observed(false, false)),
+    false,
+    Action::Unchanged,
+    Action::Unchanged
+)]
+#[case::deleted(Change::Delete, None, true, Action::Create, Action::Create)]
+#[case::deleted_and_made_anew(
+    Change::Delete,
+    Some(observed(false, false)),
+    true,
+    Action::Skip,
+    Action::Replace
+)]
+#[case::orphaned(Change::Relink, Some(observed(false, false)), true, Action::Patch, Action::Patch)]
+#[case::orphan_that_is_gone(Change::Relink, None, true, Action::Create, Action::Create)]
+fn what_was_there_is_put_back(
+    #[case] change: Change,
+    #[case] observed: Option<Observed>,
+    #[case] differs: bool,
+    #[case] plain: Action,
+    #[case] forced: Action,
+) {
+    assert_eq!(put_back(change, observed.as_ref(), differs, Force::No).action, plain);
+    assert_eq!(put_back(change, observed.as_ref(), differs, Force::Yes).action, forced);
+}

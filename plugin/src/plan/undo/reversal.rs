@@ -1,0 +1,210 @@
+//! The former state of a live object: what of it is set back, and what stays because somebody else changed it since.
+
+use serde_json::Value;
+
+use crate::{
+    model::{
+        resource::GroupResource,
+        restoration::{FIELD_MANAGER, FieldChange, FieldProblem},
+    },
+    plan::{
+        field_difference::differences,
+        field_owner::FieldOwners,
+        field_path::{FieldPath, Step},
+        restore::{content::content, merge::merge_patch},
+    },
+};
+
+/// Differing fields of one object that are told apart. With more, all of them are taken for the restore's own or none.
+const MOST_LEAVES: usize = 1024;
+
+/// Which fields of an object are taken for changed by the restore.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trust {
+    /// Every one: it is as the restore left it, or the user insists.
+    All,
+    /// Those that our field manager owns, and with `removals` those that are gone.
+    Owned {
+        /// The restore may have removed fields.
+        removals: bool,
+    },
+    /// None but the links to owners.
+    Owners,
+}
+
+/// What to write to get the former state back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reversal {
+    /// The JSON merge patch; none if there is nothing to set.
+    pub patch: Option<Value>,
+    /// Fields that stay, with the reason.
+    pub left: Vec<FieldProblem>,
+}
+
+/// From the live object back to `former`, cleaned and linked to its owners of now.
+pub fn reversal(resource: &GroupResource, former: &Value, live: &Value, trust: Trust) -> Reversal {
+    let concerned =
+        differences(&content(resource, former.clone()), &content(resource, live.clone()), MOST_LEAVES);
+    let found = without_bookkeeping(live);
+    let raw = differences(&without_bookkeeping(former), &found, MOST_LEAVES);
+    let mut target = former.clone();
+    let mut left = Vec::new();
+    if concerned.more > 0 || raw.more > 0 {
+        if trust != Trust::All {
+            left.push(problem("more fields than can be told apart", None));
+            return Reversal { patch: None, left };
+        }
+        return Reversal { patch: merge_patch(live, &target), left };
+    }
+    let owners = FieldOwners::of(live);
+    for field in &raw.fields {
+        let is_content = concerned
+            .fields
+            .iter()
+            .any(|it| it.path.starts_with(&field.path) || field.path.starts_with(&it.path));
+        if !is_content {
+            give_way(&field.path, live, &mut target);
+            continue;
+        }
+        let owner = owners.of_field(&field.path);
+        let taken = match trust {
+            Trust::All => true,
+            Trust::Owners => is_owner_link(&field.path),
+            Trust::Owned { removals } => match field.change {
+                FieldChange::OnlySaved => removals,
+                FieldChange::Set | FieldChange::OnlyLive => owner == Some(FIELD_MANAGER),
+            },
+        };
+        if !taken {
+            give_way(&field.path, live, &mut target);
+            if trust != Trust::Owners {
+                left.push(problem(&field.path.to_string(), owner));
+            }
+        }
+    }
+    Reversal { patch: merge_patch(live, &target), left }
+}
+
+fn is_owner_link(path: &FieldPath) -> bool {
+    matches!(path.steps(), [Step::Field(first), Step::Field(second), ..]
+        if first == "metadata" && second == "ownerReferences")
+}
+
+fn problem(field: &str, owner: Option<&str>) -> FieldProblem {
+    let message = match owner {
+        Some(manager) => format!("was changed since by `{manager}`; --force sets it back"),
+        None => "was changed since; --force sets it back".to_owned(),
+    };
+    FieldProblem { field: field.to_owned(), message }
+}
+
+/// Without what is long and no business of anyone but the server's.
+fn without_bookkeeping(object: &Value) -> Value {
+    let mut object = object.clone();
+    if let Some(fields) = object.as_object_mut() {
+        fields.shift_remove("status");
+    }
+    if let Some(Value::Object(metadata)) = object.get_mut("metadata") {
+        metadata.shift_remove("managedFields");
+    }
+    object
+}
+
+fn give_way(path: &FieldPath, live: &Value, target: &mut Value) {
+    match path.get(live) {
+        // A path that was found in one of the two can be set in the other, or need not be.
+        Some(value) => drop(path.set(target, value.clone())),
+        None => drop(path.remove(target)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use serde_json::json;
+
+    use super::*;
+
+    /// The live object: `data` with, for each field, who owns it.
+    fn live(data: &Value, owners: &Value) -> Value {
+        let entries: Vec<Value> = owners
+            .as_object()
+            .unwrap()
+            .iter()
+            .map(|(manager, fields)| {
+                let fields: serde_json::Map<String, Value> = fields
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .map(|field| (format!("f:{}", field.as_str().unwrap()), json!({})))
+                    .collect();
+                json!({"manager": manager, "operation": "Update", "time": "2026-11-25T10:00:00Z",
+                    "fieldsType": "FieldsV1", "fieldsV1": {"f:data": fields}})
+            })
+            .collect();
+        json!({"apiVersion": "v1", "kind": "ConfigMap", "data": data,
+            "metadata": {"name": "app", "uid": "1", "resourceVersion": "9", "managedFields": entries}})
+    }
+
+    fn former(data: &Value) -> Value {
+        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "app"}, "data": data})
+    }
+
+    const OWNED: Trust = Trust::Owned { removals: false };
+    const EXACT: Trust = Trust::Owned { removals: true };
+
+    #[rstest]
+    #[case::set_by_the_restore(json!({"a": "1"}), json!({"a": "2"}), json!({"kubectl-backup": ["a"]}), OWNED,
+        Some(json!({"data": {"a": "1"}})), &[])]
+    #[case::added_by_the_restore(json!({"a": "1"}), json!({"a": "1", "b": "2"}), json!({"kubectl-backup": ["b"]}), OWNED,
+        Some(json!({"data": {"b": null}})), &[])]
+    #[case::removed_by_the_restore(json!({"a": "1", "b": "2"}), json!({"a": "1"}), json!({"kubectl": ["a"]}), EXACT,
+        Some(json!({"data": {"b": "2"}})), &[])]
+    #[case::removed_by_somebody(json!({"a": "1", "b": "2"}), json!({"a": "1"}), json!({"kubectl": ["a"]}), OWNED,
+        None, &["data.b"])]
+    #[case::changed_since(json!({"a": "1", "b": "1"}), json!({"a": "2", "b": "3"}),
+        json!({"kubectl-backup": ["a"], "kubectl-edit": ["b"]}), OWNED, Some(json!({"data": {"a": "1"}})), &["data.b"])]
+    #[case::added_since(json!({"a": "1"}), json!({"a": "2", "b": "3"}),
+        json!({"kubectl-backup": ["a"], "kubectl-edit": ["b"]}), OWNED, Some(json!({"data": {"a": "1"}})), &["data.b"])]
+    #[case::all_of_it(json!({"a": "1", "b": "1"}), json!({"a": "2", "c": "3"}),
+        json!({"kubectl-edit": ["a", "c"]}), Trust::All, Some(json!({"data": {"a": "1", "b": "1", "c": null}})), &[])]
+    #[case::as_before(json!({"a": "1"}), json!({"a": "1"}), json!({"kubectl-backup": ["a"]}), OWNED, None, &[])]
+    fn the_former_state_comes_back_but_for_what_others_changed(
+        #[case] before: Value,
+        #[case] now: Value,
+        #[case] owners: Value,
+        #[case] trust: Trust,
+        #[case] patch: Option<Value>,
+        #[case] left: &[&str],
+    ) {
+        let maps = GroupResource::new("configmaps", "");
+        let reversal = reversal(&maps, &former(&before), &live(&now, &owners), trust);
+        assert_eq!(reversal.patch, patch);
+        assert_eq!(reversal.left.iter().map(|it| it.field.as_str()).collect::<Vec<_>>(), left);
+    }
+
+    #[test]
+    fn a_dependant_gets_its_owner_back_and_nothing_else() {
+        let maps = GroupResource::new("configmaps", "");
+        let mut former = former(&json!({"a": "1"}));
+        let owners = json!([{"apiVersion": "v1", "kind": "Secret", "name": "owner", "uid": "now"}]);
+        former["metadata"]["ownerReferences"] = owners.clone();
+        let live = live(&json!({"a": "2"}), &json!({"controller": ["a"]}));
+        let reversal = reversal(&maps, &former, &live, Trust::Owners);
+        assert_eq!(reversal.patch, Some(json!({"metadata": {"ownerReferences": owners}})));
+        assert_eq!(reversal.left, []);
+    }
+
+    #[test]
+    fn what_the_server_allocated_is_no_former_state() {
+        let services = GroupResource::new("services", "");
+        let former = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"},
+            "spec": {"selector": {"app": "old"}, "ports": [{"port": 80, "protocol": "TCP"}]}});
+        let live = json!({"apiVersion": "v1", "kind": "Service",
+            "metadata": {"name": "web", "uid": "2", "annotations": {"deployment.kubernetes.io/revision": "3"}},
+            "spec": {"selector": {"app": "new"}, "clusterIP": "10.0.0.1", "clusterIPs": ["10.0.0.1"],
+                "ports": [{"port": 80, "protocol": "TCP"}]}, "status": {"loadBalancer": {}}});
+        let reversal = reversal(&services, &former, &live, Trust::All);
+        assert_eq!(reversal.patch, Some(json!({"spec": {"selector": {"app": "old"}}})));
+    }
+}
