@@ -2,7 +2,9 @@
 
 mod asking;
 mod dependencies;
+mod finalizers;
 mod order;
+mod readiness;
 mod renaming;
 mod rules;
 mod stopped;
@@ -297,7 +299,7 @@ fn another_cluster_gets_definition_and_objects_of_a_custom_kind() {
     let other = world.on_other_cluster();
     let map = format!("{}={}", world.namespace(), other.namespace());
     let latest = format!("latest:{}", world.namespace());
-    let arguments = ["restore", &latest, "--map-namespace", &map, "--yes", "-o", "json"];
+    let arguments = ["restore", &latest, "--map-namespace", &map, "--keep-finalizers", "--yes", "-o", "json"];
     let result = other.kubectl_backup(&arguments).success().json();
     let restored = other.object(&format!("widgets.{group}/{long}")).unwrap();
     assert_eq!(restored["spec"], json!({"size": 3}));

@@ -86,6 +86,9 @@ pub struct RestoreArgs {
     /// `secrets,deploy/db,deploy`
     #[arg(long, value_name = "TYPE[/NAME]", value_delimiter = ',')]
     pub order: Vec<String>,
+    /// Keep the finalizers of all objects, also where no live object shows that their controller is there
+    #[arg(long)]
+    pub keep_finalizers: bool,
     /// What to do with an object that exists and differs
     #[arg(long, value_enum)]
     pub on_conflict: Option<OnConflict>,

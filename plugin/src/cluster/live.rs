@@ -53,7 +53,7 @@ pub(super) fn encoded(segment: &str) -> String {
 }
 
 /// `value` as the value of a query parameter.
-fn encoded_parameter(value: &str) -> String {
+pub(super) fn encoded_parameter(value: &str) -> String {
     encoded(value).replace('&', "%26").replace('+', "%2B").replace('=', "%3D").replace(';', "%3B")
 }
 

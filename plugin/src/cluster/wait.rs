@@ -1,4 +1,7 @@
-//! Waiting for the server: until a custom kind is served, until an object is gone.
+//! Waiting for the cluster: until a custom kind or an aggregated API is served, until a Service can be called, until an
+//! object is gone.
+//!
+//! RBAC: `get` on what is waited for; for a Service also `list` on its `endpointslices`.
 
 use std::time::Duration;
 
@@ -7,7 +10,10 @@ use tokio::time::{Instant, sleep};
 
 use crate::model::{object::ObjectKey, resource::ResourceType};
 
-use super::{Cluster, RequestError};
+use super::{
+    Cluster, RequestError,
+    live::{encoded, encoded_parameter},
+};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
@@ -91,6 +97,55 @@ impl Cluster {
         }
     }
 
+    /// Waits until the aggregated API that an `APIService` stands for is available.
+    pub async fn wait_until_available(
+        &self,
+        kind: &ResourceType,
+        key: &ObjectKey,
+        limit: Duration,
+    ) -> Result<(), WaitError> {
+        let mut pauses = Pauses::within(limit);
+        loop {
+            let body = self.read(kind, key).await.map_err(WaitError::Look)?.unwrap_or(Value::Null);
+            if condition(&body, "Available") {
+                return Ok(());
+            }
+            if !pauses.pause().await {
+                let why = conditions(&body).find(|it| it["type"] == "Available");
+                let why = why.and_then(|it| it["message"].as_str()).unwrap_or("nothing is known of it yet");
+                return Err(WaitError::TimedOut { what: format!("it is available ({why})"), limit });
+            }
+        }
+    }
+
+    /// Waits until a Service has an endpoint that is ready. One that leads out of the cluster has none and needs none.
+    pub async fn wait_until_ready(&self, service: &ObjectKey, limit: Duration) -> Result<(), WaitError> {
+        let namespace = encoded(service.namespace.as_deref().unwrap_or_default());
+        let path = format!("/api/v1/namespaces/{namespace}/services/{}", encoded(&service.name));
+        let slices = format!(
+            "/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices?labelSelector={}",
+            encoded_parameter(&format!("kubernetes.io/service-name={}", service.name))
+        );
+        let mut pauses = Pauses::within(limit);
+        loop {
+            let found: Value = self.get_json(&slices).await.map_err(WaitError::Look)?;
+            if has_ready_endpoint(&found) {
+                return Ok(());
+            }
+            match self.get_json::<Value>(&path).await {
+                Ok(body) if body["spec"]["type"] == "ExternalName" => return Ok(()),
+                Err(error) if !error.is_not_found() => return Err(WaitError::Look(error)),
+                _ => {}
+            }
+            if !pauses.pause().await {
+                return Err(WaitError::TimedOut {
+                    what: "it has an endpoint that is ready".to_owned(),
+                    limit,
+                });
+            }
+        }
+    }
+
     /// Waits until an object that is being deleted is gone.
     pub async fn wait_until_gone(
         &self,
@@ -110,6 +165,13 @@ impl Cluster {
             }
         }
     }
+}
+
+fn has_ready_endpoint(slices: &Value) -> bool {
+    let slices = slices["items"].as_array().into_iter().flatten();
+    let mut endpoints = slices.flat_map(|slice| slice["endpoints"].as_array().into_iter().flatten());
+    // What says nothing is ready.
+    endpoints.any(|endpoint| endpoint["conditions"]["ready"] != false)
 }
 
 fn condition(body: &Value, wanted: &str) -> bool {
@@ -139,4 +201,23 @@ fn still_there(body: &Value) -> String {
         || "its deletion is under way".to_owned(),
         |message| format!("its deletion is under way: {message}"),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use serde_json::json;
+
+    use super::*;
+
+    #[rstest]
+    #[case::ready(json!([{"endpoints": [{"conditions": {"ready": true}}]}]), true)]
+    #[case::says_nothing(json!([{"endpoints": [{"addresses": ["10.0.0.1"]}]}]), true)]
+    #[case::not_ready(json!([{"endpoints": [{"conditions": {"ready": false}}]}]), false)]
+    #[case::in_another_slice(json!([{"endpoints": null}, {"endpoints": [{"conditions": {}}]}]), true)]
+    #[case::no_endpoint(json!([{"endpoints": []}]), false)]
+    #[case::no_slice(json!([]), false)]
+    fn a_service_is_ready_with_one_endpoint(#[case] slices: Value, #[case] ready: bool) {
+        assert_eq!(has_ready_endpoint(&json!({"items": slices})), ready);
+    }
 }

@@ -6,12 +6,14 @@ mod dependants;
 mod dependencies;
 mod editor;
 mod execute;
+mod finalizers;
 mod look;
 mod order;
 mod owners;
 mod patch;
 mod proposal;
 mod prune;
+mod readiness;
 mod record;
 mod rename;
 mod replace;
@@ -99,12 +101,17 @@ async fn make_plan(
     cluster: &Cluster,
 ) -> anyhow::Result<Option<(RestorePlan, Kinds)>> {
     let discovery = cluster.discover().await?;
-    let Collected { candidates, unreadable, .. } = collect(request).await?;
+    let Collected { candidates, unreadable, finalizers, .. } = collect(request).await?;
     let mut kinds =
         Kinds::new(request.manifest.kinds.iter().map(|entry| entry.kind.clone()), &discovery.kinds);
     define(&mut kinds, &candidates);
     let known: Vec<_> = discovery.kinds.iter().cloned().chain(kinds.all_saved().cloned()).collect();
     request.rules = Arc::new(mem::take(&mut request.wishes).bind(&known, printer));
+    // Someone who restores single fields says himself which.
+    if !args.keep_finalizers && args.fields.is_empty() {
+        let alive = finalizers::alive(cluster, &kinds, &candidates, &finalizers).await?;
+        request.preparation.keep_finalizers(alive);
+    }
     let looker = look::Looker {
         cluster: cluster.clone(),
         repository: request.repository.clone(),
@@ -215,12 +222,17 @@ async fn collect(request: &Request) -> anyhow::Result<Collected> {
     Ok(collected)
 }
 
-/// Notes which custom kinds come with their definitions.
+/// Notes which custom kinds come with what serves them.
 pub(super) fn define(kinds: &mut Kinds, candidates: &[Candidate]) {
     let definitions = GroupResource::new("customresourcedefinitions", "apiextensions.k8s.io");
-    for candidate in candidates.iter().filter(|it| it.key.resource == definitions && it.rule == Rule::Restore)
-    {
-        if !kinds.is_served(&GroupResource::from(candidate.key.name.clone())) {
+    let apis = GroupResource::new("apiservices", "apiregistration.k8s.io");
+    for candidate in candidates.iter().filter(|it| it.rule == Rule::Restore) {
+        if candidate.key.resource == apis {
+            kinds.define_api(&candidate.key.name);
+        }
+        if candidate.key.resource == definitions
+            && !kinds.is_served(&GroupResource::from(candidate.key.name.clone()))
+        {
             kinds.define(&candidate.key.name);
         }
     }

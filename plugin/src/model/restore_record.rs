@@ -66,6 +66,7 @@ pub struct RestoreRecord {
 }
 
 /// What a restore was asked for, as far as it decides about objects: enough to ask for the same again.
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own on the command line")]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RestoreRequest {
@@ -92,6 +93,9 @@ pub struct RestoreRequest {
     /// `--with-dependencies`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub with_dependencies: bool,
+    /// `--keep-finalizers`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub keep_finalizers: bool,
     /// What the files of `--transform` said.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub transforms: Vec<TransformFile>,
@@ -191,6 +195,7 @@ impl RestoreRequest {
             prune: false,
             with_dependencies: false,
             order: Vec::new(),
+            keep_finalizers: false,
             transforms: Vec::new(),
             unknown: Map::new(),
         }

@@ -32,11 +32,14 @@ pub enum Wave {
     Workloads,
     /// What acts on workloads, and every built-in kind not named elsewhere.
     Policies,
+    /// Aggregated APIs, which serve custom kinds too; the next wave waits until they are available.
+    Apis,
     /// Objects of custom kinds, once their operators are back.
     CustomResources,
-    /// What can refuse a write: webhooks, admission policy bindings, aggregated APIs. Brought back earlier, they
-    /// would refuse the restore itself.
+    /// Admission policies and their bindings. Brought back earlier, they would refuse the restore itself.
     Gates,
+    /// Webhook configurations, for the same reason; each waits until its backend is ready.
+    Webhooks,
 }
 
 /// Whether objects of this kind need a custom resource definition or an aggregated API.
@@ -63,7 +66,12 @@ pub fn wave(resource: &GroupResource) -> Wave {
         | ("discovery.k8s.io", _)
         | ("networking.k8s.io", "networkpolicies") => Wave::Network,
         ("", "pods" | "replicationcontrollers") | ("apps" | "batch" | "extensions", _) => Wave::Workloads,
-        ("admissionregistration.k8s.io" | "apiregistration.k8s.io", _) => Wave::Gates,
+        ("apiregistration.k8s.io", _) => Wave::Apis,
+        (
+            "admissionregistration.k8s.io",
+            "validatingwebhookconfigurations" | "mutatingwebhookconfigurations",
+        ) => Wave::Webhooks,
+        ("admissionregistration.k8s.io", _) => Wave::Gates,
         _ if is_custom(resource) => Wave::CustomResources,
         _ => Wave::Policies,
     }

@@ -5,10 +5,12 @@
 //! the order of the plan, and writes them.
 
 mod arrange;
+pub mod backends;
 pub mod compare;
 pub mod content;
 pub mod facts;
 pub mod fields;
+pub mod finalizers;
 pub mod merge;
 pub mod prepare;
 pub mod prune;

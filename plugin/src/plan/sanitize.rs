@@ -34,6 +34,11 @@ pub fn give_up_allocations(body: &mut Value, taken: &[&str]) -> Option<String> {
     service::give_up(body, taken)
 }
 
+/// The finalizers of `body` that are not those of Kubernetes itself.
+pub fn own_finalizers(body: &Value) -> impl Iterator<Item = &str> {
+    metadata::own_finalizers(body)
+}
+
 /// Cleans `body` in place; returns what a user should know about it, one sentence each.
 pub fn sanitize(resource: &GroupResource, body: &mut Value, context: &SanitizeContext) -> Vec<String> {
     let mut notes = Vec::new();

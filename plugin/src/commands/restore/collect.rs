@@ -24,6 +24,7 @@ use crate::{
             Candidate, Origin,
             content::Content,
             fields::Fields,
+            finalizers::Finalizers,
             prepare::Preparation,
             rules::{Rule, rule},
             wanted::Wanted,
@@ -42,6 +43,7 @@ pub(super) struct Collector {
     references: References,
     fields: Fields,
     missing_fields: Vec<String>,
+    finalizers: Finalizers,
     /// Namespaces of the objects kept.
     needed: BTreeSet<String>,
     failure: Option<anyhow::Error>,
@@ -54,6 +56,8 @@ pub(super) struct Collected {
     pub(super) unreadable: Vec<(ObjectKey, Unreadable)>,
     /// Fields that were asked for and that the saved objects do not have.
     pub(super) missing_fields: Vec<String>,
+    /// Finalizers of what is asked for.
+    pub(super) finalizers: Finalizers,
 }
 
 impl Collector {
@@ -64,6 +68,7 @@ impl Collector {
             digest,
             fields,
             missing_fields: Vec::new(),
+            finalizers: Finalizers::default(),
             candidates: Vec::new(),
             references: References::default(),
             needed: BTreeSet::new(),
@@ -113,6 +118,7 @@ impl Collector {
             unreadable: unreadable.collect(),
             candidates: self.candidates,
             missing_fields: self.missing_fields,
+            finalizers: self.finalizers,
         })
     }
 
@@ -179,6 +185,9 @@ impl Collector {
             && rule == Rule::Restore
         {
             rule = Rule::Refuse(error.to_string());
+        }
+        if matches!(rule, Rule::Restore | Rule::LeaveWithOwner { .. }) {
+            self.finalizers.observe(&key.resource, &body);
         }
         let map = &self.preparation.map;
         let target = map.target_key(&key);

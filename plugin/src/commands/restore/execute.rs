@@ -4,7 +4,6 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     ops::ControlFlow,
     sync::Arc,
-    time::Duration,
 };
 
 use futures::{StreamExt, stream};
@@ -16,11 +15,10 @@ use crate::{
     cluster::WriteMode,
     commands::session::blocking,
     model::{
-        resource::GroupResource,
         restoration::{Action, Outcome},
         restore_point::RestorePointId,
     },
-    plan::{order::Wave, restore::Origin},
+    plan::restore::Origin,
 };
 
 use super::{
@@ -30,9 +28,6 @@ use super::{
 
 /// Bodies read ahead of the writes.
 const READ_AHEAD: usize = 32;
-
-/// How long a definition may take until the server serves its kind.
-const SERVED_LIMIT: Duration = Duration::from_mins(1);
 
 /// A restore under way.
 pub(super) struct Execution {
@@ -48,11 +43,8 @@ impl Execution {
     pub(super) async fn run(&self) -> anyhow::Result<BTreeMap<usize, Finished>> {
         let mut results = BTreeMap::new();
         let steps = self.writer.plan.steps();
-        for (position, indices) in &steps {
+        for indices in steps.values() {
             self.step(indices, &mut results).await?;
-            if position.wave == Wave::Definitions && self.writer.mode == WriteMode::Real {
-                self.wait_for_definitions(indices, &mut results).await;
-            }
         }
         if self.writer.mode == WriteMode::Real {
             self.second_try(steps.into_values(), &mut results).await?;
@@ -102,7 +94,11 @@ impl Execution {
             self.writer.waiting.progress.advance(u64::from(!results.contains_key(&index)));
             results.insert(index, finished);
         }
-        reading.await?
+        reading.await??;
+        if self.writer.mode == WriteMode::Real {
+            self.writer.wait_for_what_serves(indices, results).await;
+        }
+        Ok(())
     }
 
     /// Reads the bodies of `indices` and hands them over, those that no restore point holds first.
@@ -146,24 +142,6 @@ impl Execution {
             }
             Ok(())
         }))
-    }
-
-    async fn wait_for_definitions(&self, indices: &[usize], results: &mut BTreeMap<usize, Finished>) {
-        for &index in indices {
-            let Some(finished) = results.get_mut(&index) else { continue };
-            if !matches!(finished.outcome, Outcome::Created | Outcome::Patched) || self.is_stopped() {
-                continue;
-            }
-            let key = self.writer.plan.objects[index].candidate.target();
-            let Some(definitions) = self.writer.kinds.saved(&key.resource) else { continue };
-            let kind = self.writer.kinds.saved(&GroupResource::from(key.name.clone()));
-            let served = self.writer.cluster.wait_until_served(definitions, key, kind, SERVED_LIMIT);
-            if let Some(Err(error)) =
-                self.writer.waiting.until(&format!("{} to be served", key.name), served).await
-            {
-                finished.notes.push(format!("made, but not served: {error}"));
-            }
-        }
     }
 
     fn is_stopped(&self) -> bool {

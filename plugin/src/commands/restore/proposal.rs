@@ -32,6 +32,7 @@ use crate::{
 use super::{
     execute::{Execution, writes},
     owners::Owners,
+    readiness::Conversions,
     record::{End, Run, Saving, UndoPoint, save_undo_point},
     results::{Shown, Voice, done, leaves_something, named_and_skipped, outcomes, planned},
     waiting::Waiting,
@@ -227,6 +228,7 @@ impl Proposal {
                 owners: Owners::default(),
                 waiting,
                 warnings: Mutex::default(),
+                conversions: Conversions::default(),
                 made: Mutex::default(),
                 undoing: self.undoing,
             }),

@@ -141,6 +141,7 @@ impl Request {
             prune: args.prune,
             with_dependencies: args.with_dependencies,
             order: args.order.clone(),
+            keep_finalizers: args.keep_finalizers,
             transforms: self.transform_files.clone(),
             unknown,
             ..RestoreRequest::of(selection)

@@ -28,7 +28,7 @@ use crate::{
     },
 };
 
-use super::{owners::Owners, patch::Patch, waiting::Waiting};
+use super::{owners::Owners, patch::Patch, readiness::Conversions, waiting::Waiting};
 
 /// Tries of a write that meets passing trouble: about ten seconds in all.
 const TRIES: u32 = 8;
@@ -89,6 +89,7 @@ pub(super) struct Writer {
     pub(super) waiting: Waiting,
     /// What the server warned of, each once.
     pub(super) warnings: Mutex<BTreeSet<String>>,
+    pub(super) conversions: Conversions,
     /// What was written: the uid it has and what its content is now.
     pub(super) made: Mutex<HashMap<ObjectKey, Made>>,
     /// What a restore did that is taken back; none for a restore.
@@ -145,12 +146,18 @@ impl Writer {
             let refused = Finished::because(Outcome::Refused, reason);
             return self.note_owner(index, Finished { worth_another_try: true, ..refused });
         }
-        let notes = match self.prepare(index, &mut body) {
+        let mut notes = match self.prepare(index, &mut body) {
             Ok(notes) => notes,
             Err(error) => {
                 return self.note_owner(index, Finished::because(Outcome::Refused, error.to_string()));
             }
         };
+        if self.mode == WriteMode::Real {
+            match self.wait_for_backends(key, &body).await {
+                Ok(more) => notes.extend(more),
+                Err(interrupted) => return interrupted,
+            }
+        }
         let mut job = Job { index, object, kind, key, body };
         let mut finished = self.insist(&job).await;
         if let Some(note) = give_up_taken(&mut job, &finished) {

@@ -20,8 +20,10 @@ use crate::model::resource::GroupResource;
 #[case("horizontalpodautoscalers.autoscaling", Wave::Policies)]
 #[case("certificates.cert-manager.io", Wave::CustomResources)]
 #[case("volumesnapshots.snapshot.storage.k8s.io", Wave::CustomResources)]
-#[case("validatingwebhookconfigurations.admissionregistration.k8s.io", Wave::Gates)]
-#[case("apiservices.apiregistration.k8s.io", Wave::Gates)]
+#[case("validatingadmissionpolicybindings.admissionregistration.k8s.io", Wave::Gates)]
+#[case("validatingwebhookconfigurations.admissionregistration.k8s.io", Wave::Webhooks)]
+#[case("mutatingwebhookconfigurations.admissionregistration.k8s.io", Wave::Webhooks)]
+#[case("apiservices.apiregistration.k8s.io", Wave::Apis)]
 fn kinds_have_their_wave(#[case] resource: &str, #[case] wanted: Wave) {
     assert_eq!(wave(&GroupResource::from(resource.to_owned())), wanted);
 }

@@ -36,7 +36,7 @@ impl RestorePlan {
     }
 }
 
-/// The indices of what each object needs: its owners, its namespace, the definition of its kind.
+/// The indices of what each object needs: its owners, its namespace, what serves its kind.
 fn needs(objects: &[PlannedObject]) -> Vec<Vec<usize>> {
     let named = |plural: &'static str, group: &'static str| -> HashMap<&str, usize> {
         let resource = GroupResource::new(plural, group);
@@ -49,6 +49,11 @@ fn needs(objects: &[PlannedObject]) -> Vec<Vec<usize>> {
             .into_iter()
             .map(|(name, index)| (GroupResource::from(name.to_owned()), index))
             .collect();
+    // `v1.metrics.k8s.io`: whatever the version, since that is a matter of what is served.
+    let apis: HashMap<&str, usize> = named("apiservices", "apiregistration.k8s.io")
+        .into_iter()
+        .filter_map(|(name, index)| Some((name.split_once('.')?.1, index)))
+        .collect();
     let of = |object: &PlannedObject| {
         let ObjectKey { resource, namespace, .. } = object.target();
         let owners = object.owners.iter().filter_map(|(_, link)| match link {
@@ -56,7 +61,8 @@ fn needs(objects: &[PlannedObject]) -> Vec<Vec<usize>> {
             OwnerLink::Live(_) | OwnerLink::Gone => None,
         });
         let namespace = namespace.as_deref().and_then(|name| namespaces.get(name));
-        owners.chain(namespace.copied()).chain(definitions.get(resource).copied()).collect()
+        let served_by = definitions.get(resource).or_else(|| apis.get(resource.group.as_str()));
+        owners.chain(namespace.copied()).chain(served_by.copied()).collect()
     };
     objects.iter().map(of).collect()
 }

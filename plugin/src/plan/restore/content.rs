@@ -26,9 +26,15 @@ pub struct Content([u8; 16]);
 
 impl Content {
     /// Of `body`, saved (its namespaces mapped) or live; both are cleaned in the same way first.
+    ///
+    /// Without finalizers: whether these return is known only when the cluster was looked at, and controllers add them.
     pub fn of(resource: &GroupResource, body: Value) -> Self {
         let mut hasher = Sha256::new();
-        feed(&mut hasher, &content(resource, body));
+        let mut content = content(resource, body);
+        if let Some(Value::Object(metadata)) = content.get_mut("metadata") {
+            metadata.remove("finalizers");
+        }
+        feed(&mut hasher, &content);
         let mut digest = [0; 16];
         digest.copy_from_slice(&hasher.finalize()[..16]);
         Self(digest)

@@ -117,6 +117,14 @@ impl Kinds {
         self.defined.insert(GroupResource::from(definition.to_owned()));
     }
 
+    /// Notes that an aggregated API is restored too: `v1.metrics.k8s.io`.
+    pub fn define_api(&mut self, api_service: &str) {
+        let Some((version, group)) = api_service.split_once('.') else { return };
+        let of_api = self.saved.values().filter(|it| it.resource.group == group && it.version == version);
+        let missing = of_api.map(|kind| &kind.resource).filter(|resource| !self.is_served(resource));
+        self.defined.extend(missing.cloned().collect::<Vec<_>>());
+    }
+
     /// Whether the definition of this kind is restored too.
     pub fn is_defined(&self, resource: &GroupResource) -> bool {
         self.defined.contains(resource)

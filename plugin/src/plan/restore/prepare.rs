@@ -1,10 +1,11 @@
 //! What becomes of a saved object on its way into the cluster, in one place, so that what is compared with the live
 //! object is what will be written.
 //!
-//! Namespaces are mapped first, objects renamed, then the object is cleaned, then the transforms run: they see the object as the cluster
-//! would get it, and have the last word. Owner references get their new uids after that, while restoring.
+//! Namespaces are mapped first, objects renamed, then the object is cleaned, also of finalizers whose controller does not
+//! live; then the transforms run: they see the object as the cluster would get it, and have the last word. Owner
+//! references get their new uids after that, while restoring.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use serde_json::Value;
 
@@ -18,6 +19,8 @@ use crate::{
     },
 };
 
+use super::finalizers::Finalizers;
+
 /// How objects are prepared in one run.
 #[derive(Debug, Default)]
 pub struct Preparation {
@@ -26,6 +29,8 @@ pub struct Preparation {
     renames: Renames,
     transforms: Transforms,
     tally: Mutex<Tally>,
+    /// The finalizers that are kept; all, as long as nothing else is said.
+    kept_finalizers: OnceLock<Finalizers>,
 }
 
 impl Preparation {
@@ -38,7 +43,23 @@ impl Preparation {
     #[must_use]
     pub fn with_renames(&self, renames: Renames) -> Self {
         let tally = self.tally.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        Self { map: self.map.clone(), transforms: self.transforms.clone(), renames, tally: Mutex::new(tally) }
+        Self {
+            map: self.map.clone(),
+            transforms: self.transforms.clone(),
+            renames,
+            tally: Mutex::new(tally),
+            kept_finalizers: self.kept_finalizers.clone(),
+        }
+    }
+
+    /// From here on only these finalizers are kept.
+    pub fn keep_finalizers(&self, kept: Finalizers) {
+        // Whoever says it first is right: it is said once a run.
+        let _ = self.kept_finalizers.set(kept);
+    }
+
+    fn drop_finalizers(&self, resource: &GroupResource, body: &mut Value) -> Option<String> {
+        self.kept_finalizers.get()?.restrict(resource, body)
     }
 
     /// For the plan, the first time that an object is met: counts which transforms matched it.
@@ -58,6 +79,7 @@ impl Preparation {
     pub fn compare(&self, resource: &GroupResource, body: &mut Value) {
         self.map.apply(resource, body);
         self.renames.apply(body);
+        self.drop_finalizers(resource, body);
         if !self.transforms.is_empty() {
             sanitize(resource, body, &SanitizeContext::default());
             let _ = self.transforms.apply(body, &mut Tally::default());
@@ -74,7 +96,8 @@ impl Preparation {
     ) -> Result<Vec<String>, TransformError> {
         self.map.apply(resource, body);
         self.renames.apply(body);
-        let notes = sanitize(resource, body, context);
+        let mut notes: Vec<String> = self.drop_finalizers(resource, body).into_iter().collect();
+        notes.extend(sanitize(resource, body, context));
         self.transforms.apply(body, &mut Tally::default())?;
         Ok(notes)
     }
@@ -135,6 +158,21 @@ mod tests {
         assert_eq!(planned, written);
         assert_eq!(compared, written);
         assert_eq!(preparation.warnings(), ["transform `broken` matches none of the objects"]);
+    }
+
+    #[test]
+    fn a_finalizer_goes_before_comparing_as_before_writing() {
+        let widgets = GroupResource::new("widgets", "example.com");
+        let saved = json!({"metadata": {"name": "w", "finalizers": ["a/x"]}});
+        let preparation = preparation();
+        let (mut compared, mut written) = (saved.clone(), saved);
+        assert_eq!(preparation.drop_finalizers(&widgets, &mut compared), None, "nothing was said yet");
+        preparation.keep_finalizers(Finalizers::default());
+        preparation.compare(&widgets, &mut compared);
+        let notes = preparation.write(&widgets, &mut written, &SanitizeContext::default()).unwrap();
+        assert_eq!(compared, json!({"metadata": {"name": "w"}}));
+        assert_eq!(written, compared);
+        assert_eq!(notes.len(), 1, "{notes:?}");
     }
 
     #[test]

@@ -30,7 +30,7 @@ pub(super) fn clean(body: &mut Value, notes: &mut Vec<String>) {
 }
 
 /// Kubernetes' own finalizers are put back by the server or the controller that acts on them. Any other is
-/// content and stays, but an object that waits for a controller nobody runs can never be deleted: hence the note.
+/// content and stays here; whether it returns is decided in `plan::restore::finalizers`. An object that waits for a controller nobody runs can never be deleted: hence the note.
 fn clean_finalizers(body: &mut Value, notes: &mut Vec<String>) {
     let Some(Value::Array(finalizers)) = descend(body, &["metadata", "finalizers"]) else { return };
     finalizers.retain(|finalizer| !finalizer.as_str().is_some_and(is_built_in_finalizer));
@@ -43,6 +43,11 @@ fn clean_finalizers(body: &mut Value, notes: &mut Vec<String>) {
         "keeps finalizer {}: deleting it needs the controller that removes it",
         names.join(", ")
     ));
+}
+
+pub(super) fn own_finalizers(body: &Value) -> impl Iterator<Item = &str> {
+    let finalizers = body["metadata"]["finalizers"].as_array().into_iter().flatten();
+    finalizers.filter_map(Value::as_str).filter(|finalizer| !is_built_in_finalizer(finalizer))
 }
 
 fn is_built_in_finalizer(finalizer: &str) -> bool {
