@@ -1,6 +1,9 @@
 //! A restore for people and for programs: the plan before it, the results after it.
 
-use std::{collections::BTreeMap, fmt::Write as _};
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt::Write as _,
+};
 
 use serde::Serialize;
 
@@ -233,6 +236,31 @@ fn by_kind<S: State>(objects: &[RestoredObject<S>]) -> String {
     table.render(true)
 }
 
+/// Notes that are shown to a person, each once.
+const MOST_NOTES: usize = 20;
+
+/// What a person should know of single objects: each note once, with the first object it is about and how many others.
+pub fn notes<S: State>(objects: &[RestoredObject<S>]) -> Vec<String> {
+    let mut places: HashMap<&str, usize> = HashMap::new();
+    let mut found: Vec<(&str, &str, usize)> = Vec::new();
+    for object in objects {
+        for note in &object.notes {
+            let place = *places.entry(note).or_insert_with(|| {
+                found.push((note, &object.object, 0));
+                found.len() - 1
+            });
+            found[place].2 += 1;
+        }
+    }
+    let more = found.len().saturating_sub(MOST_NOTES);
+    let shown = found.iter().take(MOST_NOTES).map(|(note, first, count)| match count {
+        1 => format!("{first}: {note}"),
+        _ => format!("{first} and {} more: {note}", count - 1),
+    });
+    let rest = (more > 0).then(|| format!("… and {more} more notes; -o json has all"));
+    shown.chain(rest).collect()
+}
+
 /// `-o name`: the objects that a restore makes or made, as kubectl names them.
 pub fn names<S: State>(objects: &[RestoredObject<S>], of: impl Fn(S) -> bool) -> String {
     let mut text = String::new();
@@ -263,6 +291,19 @@ mod tests {
         created   shop        configmap/a   -
         refused   shop        configmap/b   is invalid (HTTP 422) [data]
         ");
+    }
+
+    #[test]
+    fn each_note_is_told_once() {
+        let noted = |name: &str, notes: &[&str]| RestoredObject {
+            notes: notes.iter().map(|&note| note.to_owned()).collect(),
+            ..object(name, Outcome::Created)
+        };
+        let objects = [noted("a", &["x", "y"]), noted("b", &["x"]), noted("c", &["x"])];
+        assert_eq!(notes(&objects), ["configmap/a and 2 more: x", "configmap/a: y"]);
+        let many: Vec<_> = (0..30).map(|index| noted("a", &[&index.to_string()])).collect();
+        assert_eq!(notes(&many).len(), MOST_NOTES + 1);
+        assert_eq!(notes(&many)[MOST_NOTES], "… and 10 more notes; -o json has all");
     }
 
     #[test]

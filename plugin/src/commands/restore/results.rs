@@ -313,8 +313,8 @@ impl Shown<'_> {
     ) -> anyhow::Result<ExitStatus> {
         self.data(self.voice.result(), objects, None, interrupted, warnings(writer), Outcome::is_write)?;
         self.talk(writer);
-        for object in objects.iter().filter(|object| !object.notes.is_empty()) {
-            self.printer.note(&format!("{}: {}", object.object, object.notes.join("; ")));
+        for note in report::notes(objects) {
+            self.printer.note(&note);
         }
         self.printer.note(&format!("{} {}: {}", self.voice.done(), self.point, report::summary(objects)));
         if let Some(id) = self.undo_point {
