@@ -93,7 +93,7 @@ pub struct RestoreArgs {
     #[arg(long, value_enum)]
     pub on_conflict: Option<OnConflict>,
     /// File of rules that say what to do with which object; the first that matches decides (docs/rules.md)
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub rules: Option<PathBuf>,
     /// With `rename`: what ends the new name [default: -restored]
     #[arg(long, value_name = "SUFFIX", default_value = DEFAULT_SUFFIX, hide_default_value = true, allow_hyphen_values = true)]

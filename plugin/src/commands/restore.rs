@@ -202,7 +202,7 @@ async fn collect(request: &Request) -> anyhow::Result<Collected> {
     let collector = Collector::new(
         request.wanted.clone(),
         Arc::clone(&request.preparation),
-        request.rules.fields().clone(),
+        request.wishes.fields().clone(),
         request.leaves_record,
     );
     let (repository, id) = (request.repository.clone(), request.point.id.clone());

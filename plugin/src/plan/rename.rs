@@ -167,6 +167,7 @@ impl Choice {
         for (&index, new) in &self.targets {
             let candidate = &mut candidates[index];
             let conflict = facts.live.remove(&index).unwrap_or_default();
+            forget_claim(candidate.target(), facts);
             candidate.renamed = Some(Box::new(Renamed { from: candidate.target().clone(), conflict }));
             candidate.mapped = Some(Box::new(new.clone()));
         }
@@ -176,6 +177,17 @@ impl Choice {
             }
         }
         facts.not_renamed.extend(self.refused.clone());
+    }
+}
+
+/// A live volume that names the claim `original` does not wait for the one that is made beside it.
+fn forget_claim(original: &ObjectKey, facts: &mut Facts) {
+    if original.resource != GroupResource::new("persistentvolumeclaims", "") {
+        return;
+    }
+    let claim = (original.namespace.clone().unwrap_or_default(), original.name.clone());
+    for live in facts.live.values_mut().filter(|live| live.claim.as_ref() == Some(&claim)) {
+        live.claim_is_planned = false;
     }
 }
 

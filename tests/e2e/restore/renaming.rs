@@ -99,3 +99,70 @@ fn a_dry_run_shows_the_new_names_and_makes_none() {
     assert_eq!(state(&checked, "deployment.apps/web-restored"), "renamed");
     assert_eq!(world.content(world.namespace()), before);
 }
+
+#[test]
+#[ignore = "needs cluster: cargo xtask test"]
+fn what_a_rule_patches_follows_what_another_rule_renames() {
+    let world = changed_shop();
+    let rules = world.folder().join("rules.yaml");
+    let text = "apiVersion: backup.kubectl.io/v1alpha1\nkind: RestoreRules\nrules:\n\
+                - {match: {kinds: [cm]}, policy: rename}\n- {match: {kinds: [deploy]}, policy: patch}\n";
+    std::fs::write(&rules, text).unwrap();
+    let rules = rules.display().to_string();
+    let result = world.restore(&["--rules", &rules]).success().json();
+    assert_eq!(state(&result, "configmap/app-restored"), "renamed");
+    assert_eq!(state(&result, "deployment.apps/web"), "patched");
+    assert_eq!(state(&result, "service/web"), "skipped");
+    let container = spec(&world, "deployment/web")["template"]["spec"]["containers"][0].clone();
+    assert_eq!(container["image"], "example.com/web");
+    assert_eq!(container["envFrom"][0]["configMapRef"]["name"], "app-restored");
+    let again = world.restore(&["--rules", &rules]).success().json();
+    assert_eq!(
+        state(&again, "deployment.apps/web"),
+        "unchanged",
+        "{}",
+        reason(&again, "deployment.apps/web")
+    );
+    assert_eq!(state(&again, "configmap/app-restored"), "unchanged");
+}
+
+#[test]
+#[ignore = "needs cluster: cargo xtask test"]
+fn a_claim_beside_its_original_takes_no_volume_from_it() {
+    let world = World::new();
+    let volume = world.reserve_namespace();
+    let class = json!("none-of-the-cluster");
+    let size = json!({"storage": "1Mi"});
+    world.apply(&json!({"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": volume}, "spec": {
+        "capacity": size, "accessModes": ["ReadWriteOnce"], "storageClassName": class, "hostPath": {"path": "/tmp"},
+        "persistentVolumeReclaimPolicy": "Retain"}}).to_string());
+    world.apply(
+        &json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "data"}, "spec": {
+        "accessModes": ["ReadWriteOnce"], "storageClassName": class, "volumeName": volume,
+        "resources": {"requests": size}}})
+        .to_string(),
+    );
+    world.wait_until("the claim to be bound", || {
+        world.object("persistentvolumeclaim/data").unwrap()["status"]["phase"] == "Bound"
+    });
+    world.back_up();
+    world.kubectl(&["label", "persistentvolumeclaim/data", "changed=yes"]).success();
+    let result = world.restore(&["--on-conflict=rename"]).success().json();
+    assert_eq!(state(&result, "persistentvolumeclaim/data-restored"), "renamed");
+    assert_eq!(spec(&world, "persistentvolumeclaim/data-restored")["volumeName"], Value::Null);
+    assert_eq!(spec(&world, "persistentvolumeclaim/data")["volumeName"], volume.as_str());
+    world.kubectl(&["delete", "persistentvolume", &volume, "--wait=false"]).success();
+}
+
+#[test]
+#[ignore = "needs cluster: cargo xtask test"]
+fn what_was_made_beside_the_originals_can_be_taken_back() {
+    let world = changed_shop();
+    let before = world.content(world.namespace());
+    let words = ["deploy/web", "svc/web", "ingress/web", "cm/app", "--on-conflict=rename"];
+    let result = world.restore(&words).success().json();
+    let undo_point = result["undoPoint"].as_str().unwrap();
+    world.kubectl_backup(&["undo", undo_point, "--yes"]).success();
+    world.wait_until("what was made to be gone", || world.object("deployment/web-restored").is_none());
+    assert_eq!(world.content(world.namespace()), before);
+}

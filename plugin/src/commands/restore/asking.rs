@@ -2,8 +2,8 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
+    io,
     ops::ControlFlow,
-    sync::Arc,
 };
 
 use anyhow::Context;
@@ -14,11 +14,11 @@ use crate::{
     commands::{diff::Texts, interrupt::Interrupt, session::blocking},
     model::{
         resource::{GroupResource, ResourceType},
-        restoration::{Action, DecidedBy},
+        restoration::Action,
     },
     plan::{
         asking::{Choice, Edited, HELP, OFFERED, Reach, Standing, parse},
-        conflict::{ConflictPolicy, Resolution},
+        conflict::ConflictPolicy,
         restore::{
             PlannedObject, RestorePlan,
             content::content,
@@ -98,8 +98,7 @@ impl Asker<'_> {
                 }
             };
             if let Some(live) = facts.live.get_mut(&index) {
-                let asked = Resolution::clone(&live.resolution);
-                live.resolution = Arc::new(Resolution { policy, decided_by: DecidedBy::Answer, ..asked });
+                live.answered(policy, edited.contains_key(&index));
             }
         }
         Ok(Some(edited))
@@ -157,7 +156,9 @@ impl Asker<'_> {
         self.printer.dialogue(&conflict.diff);
         let mut silence = 0;
         loop {
-            let answer = question(&format!("{place}: {}", conflict.name)).await?;
+            let Some(answer) = question(&format!("{place}: {}", conflict.name)).await? else {
+                return Ok(Said::Quit);
+            };
             let (choice, reach) = match parse(&answer) {
                 Ok(answer) => answer,
                 Err(reason) => {
@@ -197,14 +198,16 @@ impl Asker<'_> {
     }
 }
 
-async fn question(about: &str) -> anyhow::Result<String> {
+/// None if Ctrl-C was the answer: who reads from the terminal may learn of it before anyone else.
+async fn question(about: &str) -> anyhow::Result<Option<String>> {
     let prompt = format!("{}: {OFFERED}", clean_line(about));
     blocking(move || {
-        Ok(dialoguer::Input::<String>::new()
-            .with_prompt(prompt)
-            .allow_empty(true)
-            .report(false)
-            .interact()?)
+        let input = dialoguer::Input::<String>::new().with_prompt(prompt).allow_empty(true).report(false);
+        match input.interact() {
+            Ok(answer) => Ok(Some(answer)),
+            Err(dialoguer::Error::IO(error)) if error.kind() == io::ErrorKind::Interrupted => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     })
     .await
 }

@@ -40,6 +40,11 @@ impl Wishes {
         Ok(Self { file, otherwise: resolution(args), fields, suffix: suffix(args)?, explain: args.explain })
     }
 
+    /// What of each object is restored.
+    pub(super) fn fields(&self) -> &Fields {
+        &self.fields
+    }
+
     /// Name and text of the file.
     pub(super) fn source(&self) -> Option<(String, String)> {
         self.file.as_ref().map(|file| (file.name.clone(), file.text.clone()))

@@ -205,6 +205,19 @@ fn a_live_object_that_refers_to_the_renamed_one_is_the_same() {
     assert!(super::aligned(&body("a"), &body("c"), "-x").is_none());
 }
 
+#[test]
+fn a_volume_does_not_wait_for_a_claim_beside_its_own() {
+    let claims = GroupResource::new("persistentvolumeclaims", "");
+    let volume = |name: &str| LiveObject {
+        claim: Some(("shop".to_owned(), name.to_owned())),
+        claim_is_planned: true,
+        ..LiveObject::default()
+    };
+    let mut facts = Facts { live: HashMap::from([(0, volume("a")), (1, volume("b"))]), ..Facts::default() };
+    forget_claim(&ObjectKey::new(claims, Some("shop"), "a"), &mut facts);
+    assert_eq!([facts.live[&0].claim_is_planned, facts.live[&1].claim_is_planned], [false, true]);
+}
+
 /// For each `NAME` a candidate whose live object differs, to be renamed; for `NAME:OTHER` it is the same if `OTHER` is.
 fn planned(objects: &str) -> (RestorePlan, Facts, Kinds) {
     let resource = GroupResource::new("configmaps", "");

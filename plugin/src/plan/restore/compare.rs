@@ -71,6 +71,17 @@ impl Differing {
     }
 }
 
+impl Difference {
+    /// The same, once another resolution was chosen.
+    pub fn resolved(&mut self, resolution: &Resolution) {
+        for field in &mut self.fields {
+            let stays = |path| resolution.leaves(&path, field.change, field.manager.as_deref());
+            field.stays = FieldPath::parse(&field.field).is_ok_and(stays);
+        }
+        self.all_stay = self.more == 0 && self.fields.iter().all(|field| field.stays);
+    }
+}
+
 /// Compares `saved` with `live`, of which `wanted` would be written; none if they have the same content.
 pub fn compare(resource: &GroupResource, saved: &Value, wanted: Value, live: &Value) -> Option<Differing> {
     let wanted = content(resource, wanted);

@@ -10,10 +10,10 @@ use serde_json::Value;
 use crate::model::{
     object::ObjectKey,
     resource::{GroupResource, ResourceType, Scope},
-    restoration::PassedOver,
+    restoration::{DecidedBy, PassedOver},
 };
 use crate::plan::{
-    conflict::{Live, Resolution},
+    conflict::{ConflictPolicy, Live, Resolution},
     order::is_custom,
     rename::references::Referent,
     sanitize::owners::OwnerReference,
@@ -59,6 +59,16 @@ impl LiveObject {
             passed_over: Vec::new(),
             same_if: None,
         }
+    }
+
+    /// A person chose `policy`; an edited object is always written.
+    pub fn answered(&mut self, policy: ConflictPolicy, is_edited: bool) {
+        let asked = Resolution::clone(&self.resolution);
+        let resolution = Resolution { policy, decided_by: DecidedBy::Answer, ..asked };
+        if let Some(difference) = self.difference.as_mut().filter(|_| !is_edited) {
+            difference.resolved(&resolution);
+        }
+        self.resolution = Arc::new(resolution);
     }
 
     /// What it means for the object that would be written.

@@ -153,6 +153,28 @@ fn the_first_rule_that_matches_decides() {
 }
 
 #[test]
+fn an_answer_says_anew_what_stays() {
+    let (rules, _) = rules("- {policy: ask, keep: {managers: ['kube-*']}}");
+    let (target, saved, live) = web();
+    let mut found = rules.compare(&target, &saved, &live);
+    let stays = |found: &LiveObject| -> Vec<bool> {
+        found.difference.as_ref().unwrap().fields.iter().map(|field| field.stays).collect()
+    };
+    assert_eq!((found.resolution.policy, stays(&found)), (ConflictPolicy::Ask, vec![false, false]));
+    found.answered(ConflictPolicy::Skip, false);
+    assert_eq!(stays(&found), [false, false]);
+    found.answered(ConflictPolicy::Patch, false);
+    assert_eq!((found.resolution.decided_by.clone(), stays(&found)), (DecidedBy::Answer, vec![true, false]));
+    let mut only_kept = saved.clone();
+    only_kept["spec"]["replicas"] = live["spec"]["replicas"].clone();
+    for (is_edited, all_stay) in [(false, true), (true, false)] {
+        let mut found = rules.compare(&target, &saved, &only_kept);
+        found.answered(ConflictPolicy::Patch, is_edited);
+        assert_eq!(found.difference.unwrap().all_stay, all_stay, "edited: {is_edited}");
+    }
+}
+
+#[test]
 fn a_field_beyond_those_that_are_shown_still_counts() {
     let body = |value: &str| {
         let data: serde_json::Map<_, _> = (0..100).map(|n| (format!("k{n:03}"), json!(value))).collect();
