@@ -8,6 +8,7 @@ mod readiness;
 mod renaming;
 mod rules;
 mod stopped;
+mod versions;
 
 use std::{thread, time::Duration};
 

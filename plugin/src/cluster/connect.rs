@@ -1,6 +1,6 @@
 //! From connection flags to a client, exactly as kubectl gets there.
 
-use std::{env, net::IpAddr, time::Duration};
+use std::{collections::BTreeSet, env, net::IpAddr, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use kube::{
@@ -9,7 +9,7 @@ use kube::{
 };
 use serde_json::Value;
 
-use crate::cli::connection::ConnectionArgs;
+use crate::{cli::connection::ConnectionArgs, model::resource::GroupResource};
 
 use super::{
     ClusterError, CredentialsError, credentials::Plugin, kubeconfig, request::RequestError, retry::Patience,
@@ -32,6 +32,8 @@ pub struct Cluster {
     request_timeout: Option<Duration>,
     patience: Patience,
     plugin: Option<Plugin>,
+    /// Kinds of which an object with unknown fields is refused.
+    pub(super) strict: Arc<BTreeSet<GroupResource>>,
 }
 
 impl std::fmt::Debug for Cluster {
@@ -84,7 +86,15 @@ impl Cluster {
             source => ClusterError::Client { context: context.clone(), source: Box::new(source) },
         })?;
         let patience = Patience::USUAL;
-        Ok(Self { client, context, server, default_namespace, request_timeout, patience, plugin })
+        let strict = Arc::default();
+        Ok(Self { client, context, server, default_namespace, request_timeout, patience, plugin, strict })
+    }
+
+    /// The same, which has the server refuse objects of these kinds that have fields it does not know. Of other kinds it
+    /// drops such fields with a warning.
+    #[must_use]
+    pub fn strict_about(self, kinds: BTreeSet<GroupResource>) -> Self {
+        Self { strict: Arc::new(kinds), ..self }
     }
 
     /// Refuses connection flags that make no sense, whatever kubeconfig and cluster there are.

@@ -85,9 +85,20 @@ pub(super) fn refusal(answer: &Answer) -> WriteError {
     let fields = causes
         .map(|cause| FieldProblem { field: text(cause, "field"), message: text(cause, "message") })
         .filter(|problem| !problem.field.is_empty())
+        .chain(unknown_fields(&text(&status, "message")))
         .take(MAX_CAUSES)
         .collect();
     WriteError { source: RequestError::from_answer(answer), fields }
+}
+
+/// The fields that strict validation minds; its sentence is all there is of it.
+fn unknown_fields(message: &str) -> Vec<FieldProblem> {
+    let Some((_, found)) = message.split_once("strict decoding error: ") else { return Vec::new() };
+    let problem = |part: &str| {
+        let field = part.strip_prefix("unknown field \"")?.strip_suffix('"')?;
+        Some(FieldProblem { field: field.to_owned(), message: "this version does not know it".to_owned() })
+    };
+    found.split(", ").filter_map(problem).collect()
 }
 
 #[cfg(test)]
@@ -110,5 +121,16 @@ mod tests {
             error.fields,
             [FieldProblem { field: "data".to_owned(), message: "field is immutable".to_owned() }]
         );
+    }
+
+    #[test]
+    fn strict_validation_names_its_fields_in_a_sentence() {
+        let found = unknown_fields(
+            "Widget in version \"v1\" cannot be handled as a Widget: strict decoding error: unknown field \
+             \"spec.extra\", unknown field \"spec.list[0].more\"",
+        );
+        let fields: Vec<_> = found.iter().map(|problem| problem.field.as_str()).collect();
+        assert_eq!(fields, ["spec.extra", "spec.list[0].more"]);
+        assert_eq!(unknown_fields("is invalid"), []);
     }
 }

@@ -67,7 +67,7 @@ impl Cluster {
         mode: WriteMode,
     ) -> Result<Written, WriteError> {
         let namespace = key.namespace.as_deref().map(encoded);
-        let path = format!("{}?{}", kind.collection_path(namespace.as_deref()), parameters(mode));
+        let path = format!("{}?{}", kind.collection_path(namespace.as_deref()), self.parameters(kind, mode));
         self.write(Method::POST, &path, "application/json", body).await
     }
 
@@ -80,7 +80,7 @@ impl Cluster {
         body: &Value,
     ) -> Result<Preview, WriteError> {
         let path = object_path(kind, key.namespace.as_deref(), &key.name);
-        let path = format!("{path}?{}&force=true", parameters(WriteMode::DryRun));
+        let path = format!("{path}?{}&force=true", self.parameters(kind, WriteMode::DryRun));
         self.preview(&path, "application/apply-patch+yaml", body).await
     }
 
@@ -92,7 +92,7 @@ impl Cluster {
         patch: &Value,
     ) -> Result<Preview, WriteError> {
         let path = object_path(kind, key.namespace.as_deref(), &key.name);
-        let path = format!("{path}?{}", parameters(WriteMode::DryRun));
+        let path = format!("{path}?{}", self.parameters(kind, WriteMode::DryRun));
         self.preview(&path, "application/merge-patch+json", patch).await
     }
 
@@ -104,7 +104,7 @@ impl Cluster {
         patch: &Value,
     ) -> Result<Written, WriteError> {
         let path = object_path(kind, key.namespace.as_deref(), &key.name);
-        let path = format!("{path}?{}", parameters(WriteMode::Real));
+        let path = format!("{path}?{}", self.parameters(kind, WriteMode::Real));
         self.write(Method::PATCH, &path, "application/merge-patch+json", patch).await
     }
 
@@ -133,6 +133,13 @@ impl Cluster {
         }
         self.send_write(Method::DELETE, &path, "application/json", &options).await?;
         Ok(())
+    }
+
+    /// Unknown fields are warned of rather than dropped in silence, or refused.
+    fn parameters(&self, kind: &ResourceType, mode: WriteMode) -> String {
+        let dry_run = if mode == WriteMode::DryRun { "&dryRun=All" } else { "" };
+        let validation = if self.strict.contains(&kind.resource) { "Strict" } else { "Warn" };
+        format!("fieldManager={FIELD_MANAGER}&fieldValidation={validation}{dry_run}")
     }
 
     async fn preview(&self, path: &str, content_type: &str, body: &Value) -> Result<Preview, WriteError> {
@@ -172,12 +179,6 @@ impl Cluster {
         let answer = self.send_raw(&request).await?;
         if answer.status.is_success() { Ok(answer) } else { Err(refusal(&answer)) }
     }
-}
-
-/// Unknown fields are warned of rather than dropped in silence.
-fn parameters(mode: WriteMode) -> String {
-    let dry_run = if mode == WriteMode::DryRun { "&dryRun=All" } else { "" };
-    format!("fieldManager={FIELD_MANAGER}&fieldValidation=Warn{dry_run}")
 }
 
 /// The texts of `Warning: 299 - "text"` headers.

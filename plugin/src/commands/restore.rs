@@ -21,6 +21,7 @@ mod request;
 mod results;
 mod revert;
 mod rules;
+mod versions;
 mod waiting;
 mod write;
 
@@ -74,6 +75,8 @@ pub(crate) async fn run(args: RestoreArgs, session: &Session) -> anyhow::Result<
     for warning in request.preparation.warnings() {
         session.printer.warning(&warning);
     }
+    // What another version of a kind does not know must not be lost in silence.
+    let cluster = cluster.strict_about(kinds.moves().kinds().cloned().collect());
     let proposal = Proposal {
         cluster,
         kinds,
@@ -101,9 +104,11 @@ async fn make_plan(
     cluster: &Cluster,
 ) -> anyhow::Result<Option<(RestorePlan, Kinds)>> {
     let discovery = cluster.discover().await?;
-    let Collected { candidates, unreadable, finalizers, .. } = collect(request).await?;
     let mut kinds =
         Kinds::new(request.manifest.kinds.iter().map(|entry| entry.kind.clone()), &discovery.kinds);
+    versions::decide(cluster, &mut kinds).await?;
+    request.preparation.move_versions(kinds.moves().clone());
+    let Collected { candidates, unreadable, finalizers, .. } = collect(request).await?;
     define(&mut kinds, &candidates);
     let known: Vec<_> = discovery.kinds.iter().cloned().chain(kinds.all_saved().cloned()).collect();
     request.rules = Arc::new(mem::take(&mut request.wishes).bind(&known, printer));

@@ -16,6 +16,7 @@ pub mod prepare;
 pub mod prune;
 pub mod replace;
 pub mod rules;
+pub mod versions;
 pub mod wanted;
 
 use std::{

@@ -180,6 +180,11 @@ impl Collector {
             self.needed.insert(namespace.clone());
         }
         let owners = owners(&body).into();
+        if rule == Rule::Restore
+            && let Some(reason) = self.preparation.cannot_move(&key.resource, &body)
+        {
+            rule = Rule::Refuse(reason);
+        }
         if !matches!(rule, Rule::Leave(_))
             && let Err(error) = self.preparation.plan(&key.resource, &mut body)
             && rule == Rule::Restore

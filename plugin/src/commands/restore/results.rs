@@ -148,10 +148,13 @@ fn shown_object<S>(
         || format!("{}/{}", target.resource, target.name),
         |kind| kubectl_name(kind, &target.name),
     );
-    let notes = match object.decision.action {
+    let mut notes = match object.decision.action {
         Action::Rename => rename::notes(&target.resource),
         _ => Vec::new(),
     };
+    if !matches!(object.decision.action, Action::Leave | Action::Refuse | Action::Delete) {
+        notes.extend(kinds.moves().note(&target.resource));
+    }
     let saved = &object.candidate.key.namespace;
     RestoredObject {
         from_namespace: saved.clone().filter(|_| *saved != target.namespace),

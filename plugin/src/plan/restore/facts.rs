@@ -19,7 +19,10 @@ use crate::plan::{
     sanitize::owners::OwnerReference,
 };
 
-use super::compare::Difference;
+use super::{
+    compare::Difference,
+    versions::{Conversion, Moves, destination},
+};
 
 /// An object that is in the cluster under the name of a candidate.
 #[derive(Clone, Debug, Default)]
@@ -107,6 +110,9 @@ pub struct Kinds {
     by_kind: HashMap<(String, String), GroupResource>,
     /// Custom kinds whose definitions the plan brings along.
     defined: BTreeSet<GroupResource>,
+    moves: Moves,
+    /// Why kinds that are saved at a version that is not served cannot be moved.
+    unmoved: BTreeMap<GroupResource, &'static str>,
 }
 
 impl Kinds {
@@ -119,7 +125,38 @@ impl Kinds {
             .map(|kind| ((kind.resource.group.clone(), kind.kind.clone()), kind.resource.clone()))
             .collect();
         let served = served.iter().map(|kind| (kind.resource.clone(), kind.clone())).collect();
-        Self { saved, served, by_kind, defined: BTreeSet::new() }
+        Self { saved, served, by_kind, ..Self::default() }
+    }
+
+    /// Kinds that are served, but not at the version they were saved at.
+    pub fn skewed(&self) -> Vec<GroupResource> {
+        let is_skewed = |saved: &&ResourceType| {
+            self.served.get(&saved.resource).is_some_and(|served| {
+                !served.served_versions.contains(&saved.version) && served.version != saved.version
+            })
+        };
+        self.saved.values().filter(is_skewed).map(|kind| kind.resource.clone()).collect()
+    }
+
+    /// Moves the objects of a kind to a version that is served, if naming another version is all it takes.
+    pub fn resolve_skew(&mut self, resource: &GroupResource, conversion: Conversion) {
+        let (Some(saved), Some(served)) = (self.saved.get_mut(resource), self.served.get(resource)) else {
+            return;
+        };
+        match destination(saved, served, conversion) {
+            Ok(version) => {
+                self.moves.add(saved, &version);
+                saved.version = version;
+            }
+            Err(reason) => {
+                self.unmoved.insert(resource.clone(), reason);
+            }
+        }
+    }
+
+    /// The kinds that are moved.
+    pub fn moves(&self) -> &Moves {
+        &self.moves
     }
 
     /// Notes that the definition of a custom kind is restored too: `certificates.cert-manager.io`.
@@ -160,7 +197,7 @@ impl Kinds {
         self.served.values()
     }
 
-    /// The kind as objects of the restore point state it.
+    /// The kind as objects of the restore point state it, or at the version that they are moved to.
     pub fn saved(&self, resource: &GroupResource) -> Option<&ResourceType> {
         self.saved.get(resource).or_else(|| self.served.get(resource))
     }
@@ -188,9 +225,10 @@ impl Kinds {
         let at_hand = served.served_versions.contains(&saved.version) || served.version == saved.version;
         (!at_hand).then(|| {
             format!(
-                "saved as {}, which the cluster does not serve (it has {})",
+                "saved as {}, which the cluster does not serve (it has {}){}",
                 saved.api_version(),
-                served.version
+                served.version,
+                self.unmoved.get(resource).map(|reason| format!("; {reason}")).unwrap_or_default()
             )
         })
     }

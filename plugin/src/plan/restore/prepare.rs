@@ -1,7 +1,7 @@
 //! What becomes of a saved object on its way into the cluster, in one place, so that what is compared with the live
 //! object is what will be written.
 //!
-//! Namespaces are mapped first, objects renamed, then the object is cleaned, also of finalizers whose controller does not
+//! Namespaces are mapped and versions moved first, objects renamed, then the object is cleaned, also of finalizers whose controller does not
 //! live; then the transforms run: they see the object as the cluster would get it, and have the last word. Owner
 //! references get their new uids after that, while restoring.
 
@@ -19,7 +19,7 @@ use crate::{
     },
 };
 
-use super::finalizers::Finalizers;
+use super::{finalizers::Finalizers, versions::Moves};
 
 /// How objects are prepared in one run.
 #[derive(Debug, Default)]
@@ -31,6 +31,7 @@ pub struct Preparation {
     tally: Mutex<Tally>,
     /// The finalizers that are kept; all, as long as nothing else is said.
     kept_finalizers: OnceLock<Finalizers>,
+    moves: OnceLock<Moves>,
 }
 
 impl Preparation {
@@ -49,6 +50,25 @@ impl Preparation {
             renames,
             tally: Mutex::new(tally),
             kept_finalizers: self.kept_finalizers.clone(),
+            moves: self.moves.clone(),
+        }
+    }
+
+    /// From here on objects of these kinds are moved to another version.
+    pub fn move_versions(&self, moves: Moves) {
+        let _ = self.moves.set(moves);
+    }
+
+    /// Why an object cannot be moved to another version, if it has to be.
+    pub fn cannot_move(&self, resource: &GroupResource, body: &Value) -> Option<String> {
+        self.moves.get()?.refusal(resource, body)
+    }
+
+    /// To the namespace and the version that it will have.
+    fn relocate(&self, resource: &GroupResource, body: &mut Value) {
+        self.map.apply(resource, body);
+        if let Some(moves) = self.moves.get() {
+            moves.apply(resource, body);
         }
     }
 
@@ -66,7 +86,7 @@ impl Preparation {
     ///
     /// Cleaned no further than the transforms need, since comparing cleans both sides by itself.
     pub fn plan(&self, resource: &GroupResource, body: &mut Value) -> Result<(), TransformError> {
-        self.map.apply(resource, body);
+        self.relocate(resource, body);
         if self.transforms.is_empty() {
             return Ok(());
         }
@@ -77,7 +97,7 @@ impl Preparation {
 
     /// For the comparison with a live object. What a transform fails on was refused before.
     pub fn compare(&self, resource: &GroupResource, body: &mut Value) {
-        self.map.apply(resource, body);
+        self.relocate(resource, body);
         self.renames.apply(body);
         self.drop_finalizers(resource, body);
         if !self.transforms.is_empty() {
@@ -94,7 +114,7 @@ impl Preparation {
         body: &mut Value,
         context: &SanitizeContext,
     ) -> Result<Vec<String>, TransformError> {
-        self.map.apply(resource, body);
+        self.relocate(resource, body);
         self.renames.apply(body);
         let mut notes: Vec<String> = self.drop_finalizers(resource, body).into_iter().collect();
         notes.extend(sanitize(resource, body, context));

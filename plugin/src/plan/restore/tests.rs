@@ -9,6 +9,7 @@ use super::{
     content::Content,
     facts::{Facts, Kinds, LiveObject},
     rules::rule,
+    versions::Conversion,
 };
 use crate::model::{
     object::ObjectKey,
@@ -180,12 +181,32 @@ fn a_custom_object_needs_its_definition(#[case] defined: bool, #[case] wanted: A
 fn a_version_that_is_not_served_is_refused_with_both_versions() {
     let mut saved = widgets();
     saved.version = "v1alpha1".to_owned();
-    let kinds = Kinds::new([saved], &[widgets()]);
+    let mut kinds = Kinds::new([saved], &[widgets()]);
     let resource = GroupResource::new("widgets", "example.com");
+    assert_eq!(kinds.skewed(), std::slice::from_ref(&resource));
+    kinds.resolve_skew(&resource, Conversion::Webhook);
     assert_eq!(
         kinds.unserved(&resource).unwrap(),
-        "saved as example.com/v1alpha1, which the cluster does not serve (it has v1)"
+        "saved as example.com/v1alpha1, which the cluster does not serve (it has v1); its definition converts by a \
+         webhook, which is asked only about versions that are served; serve that version for the time of the restore"
     );
+}
+
+#[test]
+fn a_version_that_is_not_served_is_moved_where_the_name_is_all_that_changes() {
+    let mut saved = widgets();
+    saved.version = "v1alpha1".to_owned();
+    let mut kinds = Kinds::new([saved], &[widgets()]);
+    let resource = GroupResource::new("widgets", "example.com");
+    kinds.resolve_skew(&resource, Conversion::ByName);
+    assert_eq!(kinds.unserved(&resource), None);
+    assert_eq!(
+        kinds.saved(&resource).unwrap().version,
+        "v1",
+        "read and written at the version that is served"
+    );
+    assert!(kinds.skewed().is_empty());
+    assert_eq!(kinds.moves().note(&resource).unwrap(), "moved from example.com/v1alpha1 to example.com/v1");
 }
 
 #[test]
