@@ -233,7 +233,7 @@ fn a_webhook_that_refuses_is_told_and_does_not_stop_the_rest() {
     let owned = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "owned", "ownerReferences": [owner]}});
     world.apply(&owned.to_string());
     world.back_up();
-    world.kubectl(&["delete", "configmap/app", "secret/sealed", "secret/owned"]).success();
+    world.kubectl(&["delete", "secret/owned", "secret/sealed", "configmap/app"]).success();
     let name = world.namespace();
     let webhook = json!({"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingWebhookConfiguration",
         "metadata": {"name": name, "ownerReferences": [{"apiVersion": "v1", "kind": "Namespace", "name": name,

@@ -76,26 +76,30 @@ impl Asker<'_> {
         let mut edited = HashMap::new();
         for (number, &(index, object)) in open.iter().enumerate() {
             let resource = &object.target().resource;
-            let policy = if let Some(policy) = standing.of(resource) {
-                policy
-            } else {
-                let Some(conflict) = self.conflict(object, plan).await? else { continue };
-                let place = format!("{} of {}", number + 1, open.len());
-                let said = tokio::select! {
-                    said = self.talk(&conflict, &place) => said?,
-                    () = interrupt.wait() => Said::Quit,
-                };
-                match said {
-                    Said::Quit => return Ok(None),
-                    Said::Edited(body) => {
-                        edited.insert(index, body);
-                        ConflictPolicy::Patch
+            let policy = match standing.of(resource) {
+                Some(policy) => policy,
+                None => match self.conflict(object, plan).await? {
+                    // Gone by now: there is nothing to ask about, and a patch makes it.
+                    None => ConflictPolicy::Patch,
+                    Some(conflict) => {
+                        let place = format!("{} of {}", number + 1, open.len());
+                        let said = tokio::select! {
+                            said = self.talk(&conflict, &place) => said?,
+                            () = interrupt.wait() => Said::Quit,
+                        };
+                        match said {
+                            Said::Quit => return Ok(None),
+                            Said::Edited(body) => {
+                                edited.insert(index, body);
+                                ConflictPolicy::Patch
+                            }
+                            Said::Policy(policy, reach) => {
+                                standing.note(resource, policy, reach);
+                                policy
+                            }
+                        }
                     }
-                    Said::Policy(policy, reach) => {
-                        standing.note(resource, policy, reach);
-                        policy
-                    }
-                }
+                },
             };
             if let Some(live) = facts.live.get_mut(&index) {
                 live.answered(policy, edited.contains_key(&index));
