@@ -1,0 +1,292 @@
+//! What requests and answers carry, and how they are read: bounded, because the other side may be anybody.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use crate::{
+    lease::{Ending, Refusal},
+    milliseconds,
+    receipt::{Oversized, Receipt},
+};
+
+/// Bytes of a request. One with as many volumes as a pod can have is some kilobytes.
+pub const LARGEST_REQUEST: usize = 64 * 1024;
+/// Bytes of an answer: a receipt at its bounds, in base64, with escapes, and room for its frame.
+pub const LARGEST_ANSWER: usize = 2 * 1024 * 1024;
+/// Bytes of a name that comes from Kubernetes.
+const LONGEST_NAME: usize = 253;
+/// Volumes in one request.
+const MOST_VOLUMES: usize = 256;
+
+/// What a lease is for, and how long it may last. The body of `prepare`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Terms {
+    /// Id of the restore point that is being made.
+    pub restore_point: String,
+    /// The pod whose hook is asked.
+    pub pod: Pod,
+    /// The volumes that will be copied.
+    #[serde(default)]
+    pub volumes: Vec<Volume>,
+    /// How they will be cut.
+    pub cut: Cut,
+    /// How long it may last.
+    #[serde(default)]
+    pub limits: Limits,
+}
+
+/// Identity of a pod.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pod {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// Its uid.
+    pub uid: String,
+}
+
+/// A volume of the pod.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Volume {
+    /// Name in the pod's spec.
+    pub name: String,
+    /// The claim behind it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claim: Option<String>,
+}
+
+/// How volumes are cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Cut {
+    /// One volume, at one instant.
+    Atomic,
+    /// Several, at one instant.
+    Group,
+    /// Several, each at its own.
+    Apart,
+    /// Read while they may be written.
+    LiveCopy,
+}
+
+/// How long the parts of a lease may last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct Limits {
+    /// From the begin of `prepare` to the begin of `freeze`.
+    #[serde(rename = "prepareMs", with = "milliseconds")]
+    pub prepare: Duration,
+    /// From the begin of `freeze` to the begin of `thaw`.
+    #[serde(rename = "freezeMs", with = "milliseconds")]
+    pub freeze: Duration,
+    /// Between two requests of the holder, while none is under way.
+    #[serde(rename = "silenceMs", with = "milliseconds")]
+    pub silence: Duration,
+}
+
+/// Ten minutes for a checkpoint, 30 s for the cut, and 10 s without a sign of life: two lost heartbeats of 3 s do not
+/// end a lease, and a client that is gone behind a connection that stays open does.
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            prepare: Duration::from_mins(10),
+            freeze: Duration::from_secs(30),
+            silence: Duration::from_secs(10),
+        }
+    }
+}
+
+impl Limits {
+    /// The most that anybody may ask for: beyond it the freeze itself is the outage.
+    pub const MOST: Self = Self {
+        prepare: Duration::from_hours(1),
+        freeze: Duration::from_mins(10),
+        silence: Duration::from_mins(1),
+    };
+
+    fn within(self) -> bool {
+        let fits = |asked: Duration, most: Duration| !asked.is_zero() && asked <= most;
+        fits(self.prepare, Self::MOST.prepare)
+            && fits(self.freeze, Self::MOST.freeze)
+            && fits(self.silence, Self::MOST.silence)
+    }
+}
+
+/// What came of a request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "result", rename_all = "kebab-case")]
+pub enum Answer {
+    /// The step is done, and the lease holds.
+    Done {
+        /// What it achieved.
+        receipt: Receipt,
+    },
+    /// Thawed, in the session that froze, with the lease unbroken until then.
+    Thawed {
+        /// What the thaw said; none when it was done before and is asked for again.
+        receipt: Option<Receipt>,
+        /// How the lease ended.
+        ending: Ending,
+    },
+    /// The lease ended, or lost its worth, before this request. What was cut meanwhile is not consistent.
+    Broken {
+        /// How it ended.
+        ending: Ending,
+    },
+    /// The hook failed. What it had done is being undone.
+    Failed {
+        /// In its words.
+        failure: Failure,
+    },
+    /// Nothing was done.
+    Refused {
+        /// Why.
+        reason: Refusal,
+    },
+    /// Heard. The answer to a heartbeat.
+    Heard,
+    /// The request could not be read, or asks what there is not.
+    Malformed {
+        /// What is wrong.
+        message: String,
+    },
+}
+
+/// Why a hook failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// What can be done about it.
+    pub kind: FailureKind,
+    /// In the words of the hook, or of the runtime that ended it.
+    pub message: String,
+}
+
+/// Kinds of failure that a caller can act on; those of the WIT package, and one of the runtime's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FailureKind {
+    /// A setting or a secret is missing or wrong.
+    Configuration,
+    /// Nobody answers.
+    Unreachable,
+    /// The credentials are not accepted.
+    Authentication,
+    /// A privilege or a grant is missing.
+    Denied,
+    /// This version or set-up cannot do it.
+    Unsupported,
+    /// Somebody else holds it.
+    Busy,
+    /// The freeze is no longer held.
+    NotHeld,
+    /// The budget is used up.
+    TimedOut,
+    /// All else.
+    Failed,
+    /// The hook trapped, went beyond a limit, or did not end in time, and its instance is gone.
+    Broke,
+}
+
+/// The state of a runtime.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuntimeStatus {
+    /// Version of the program.
+    pub version: String,
+    /// Its hooks, by name.
+    pub hooks: Vec<HookStatus>,
+}
+
+/// The state of a hook.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HookStatus {
+    /// Its name in the runtime's configuration.
+    pub name: String,
+    /// What it says of itself: name and version.
+    pub component: String,
+    /// What it freezes, in its words.
+    pub freezes: String,
+    /// Where its lease is.
+    pub state: crate::lease::Stage,
+    /// The restore point that it is held for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_for: Option<String>,
+    /// How the last lease ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<Ending>,
+}
+
+/// Why a message cannot be taken.
+#[derive(Debug, thiserror::Error)]
+pub enum Malformed {
+    /// More bytes than a message has.
+    #[error("the message has {0} bytes, more than {1}")]
+    Large(usize, usize),
+    /// Not the JSON of this message.
+    #[error("the message is not what it should be")]
+    Json(#[source] serde_json::Error),
+    /// A name that Kubernetes would not give, or none.
+    #[error("`{0}` is empty, longer than {LONGEST_NAME} bytes, or has control characters")]
+    Name(&'static str),
+    /// Too many volumes.
+    #[error("the request names more than {MOST_VOLUMES} volumes")]
+    Volumes,
+    /// A limit of zero, or beyond the most.
+    #[error("a limit is zero or beyond the most that may be asked: {0:?}")]
+    Limits(Limits),
+    /// A receipt that is too large.
+    #[error("the receipt is too large")]
+    Receipt(#[source] Oversized),
+}
+
+/// Reads the body of `prepare`.
+pub fn parse_terms(body: &[u8]) -> Result<Terms, Malformed> {
+    let terms: Terms = parse(body, LARGEST_REQUEST)?;
+    let names = [
+        ("restorePoint", &terms.restore_point),
+        ("pod.namespace", &terms.pod.namespace),
+        ("pod.name", &terms.pod.name),
+        ("pod.uid", &terms.pod.uid),
+    ];
+    let volumes = terms.volumes.iter().flat_map(|volume| {
+        [Some(&volume.name), volume.claim.as_ref()].into_iter().flatten().map(|name| ("volumes", name))
+    });
+    if let Some((field, _)) = names.into_iter().chain(volumes).find(|(_, name)| !is_plain(name)) {
+        return Err(Malformed::Name(field));
+    }
+    if terms.volumes.len() > MOST_VOLUMES {
+        return Err(Malformed::Volumes);
+    }
+    if terms.limits.within() { Ok(terms) } else { Err(Malformed::Limits(terms.limits)) }
+}
+
+/// Reads an answer.
+pub fn parse_answer(body: &[u8]) -> Result<Answer, Malformed> {
+    let answer = parse(body, LARGEST_ANSWER)?;
+    if let Answer::Done { receipt } | Answer::Thawed { receipt: Some(receipt), .. } = &answer {
+        receipt.clone().bounded().map_err(Malformed::Receipt)?;
+    }
+    Ok(answer)
+}
+
+/// Reads the answer of `GET /v1`.
+pub fn parse_status(body: &[u8]) -> Result<RuntimeStatus, Malformed> {
+    parse(body, LARGEST_ANSWER)
+}
+
+fn parse<T: DeserializeOwned>(body: &[u8], most: usize) -> Result<T, Malformed> {
+    if body.len() > most {
+        return Err(Malformed::Large(body.len(), most));
+    }
+    serde_json::from_slice(body).map_err(Malformed::Json)
+}
+
+/// Names end in logs and in SQL comments: what Kubernetes would not give is not taken.
+fn is_plain(name: &str) -> bool {
+    (1..=LONGEST_NAME).contains(&name.len()) && !name.chars().any(char::is_control)
+}
