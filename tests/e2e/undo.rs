@@ -1,5 +1,7 @@
 //! What a restore leaves behind to be taken back with, on a real API server.
 
+mod killed;
+
 use serde_json::{Value, json};
 
 use crate::world::{Output, World};

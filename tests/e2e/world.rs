@@ -129,6 +129,11 @@ impl World {
         command
     }
 
+    /// Where stock kubectl is.
+    pub(crate) fn kubectl_path(&self) -> &Path {
+        self.cluster.kubectl_path()
+    }
+
     /// Runs stock kubectl as an administrator.
     pub(crate) fn kubectl(&self, arguments: &[&str]) -> Output {
         self.kubectl_as(&self.kubeconfig, arguments)

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{ValueEnum, ValueHint};
 
+use crate::model::restore_record::RestoreRequest;
+
 use super::{
     output::RecordFormat,
     selection::{FilterArgs, NamespaceArgs},
@@ -58,8 +60,8 @@ pub enum DryRun {
   kubectl backup restore latest:shop --map-namespace shop=shop-test")]
 pub struct RestoreArgs {
     /// The restore point: id, name, `latest`, `latest:NAMESPACE`, age (`2h`) or date (`2026-11-20`)
-    #[arg(value_name = "RESTORE-POINT")]
-    pub restore_point: String,
+    #[arg(value_name = "RESTORE-POINT", required_unless_present = "resume")]
+    pub restore_point: Option<String>,
     /// Only these objects: `TYPE/NAME …` or `TYPE NAME …`
     #[arg(value_name = "TYPE/NAME")]
     pub objects: Vec<String>,
@@ -117,6 +119,16 @@ pub struct RestoreArgs {
     /// Do not save what will be overwritten first: there is no way back then
     #[arg(long)]
     pub no_undo: bool,
+    /// Go on with a restore that was interrupted or killed: the same request again (the id of its undo point, or the
+    /// latest)
+    #[arg(long, value_name = "RESTORE", num_args = 0..=1, default_missing_value = "latest", conflicts_with_all = [
+        "restore_point", "objects", "namespaces", "all_namespaces", "selector", "include_kinds", "exclude_kinds",
+        "map_namespace", "with_dependencies", "fields", "transforms", "order", "on_conflict", "rules", "exact", "prune",
+    ])]
+    pub resume: Option<String>,
+    /// What was asked for when the restore began that is resumed.
+    #[arg(skip)]
+    pub recorded: Option<Box<RestoreRequest>>,
     /// Restore from an incomplete restore point, knowing that something is missing in it
     #[arg(long)]
     pub allow_incomplete: bool,

@@ -19,6 +19,7 @@ mod rename;
 mod replace;
 mod request;
 mod results;
+mod resume;
 mod revert;
 mod rules;
 mod versions;
@@ -26,7 +27,7 @@ mod waiting;
 mod write;
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     io::{self, IsTerminal},
     mem,
     sync::Arc,
@@ -56,6 +57,7 @@ pub(super) use proposal::{Asking, Proposal};
 pub(super) use record::Run;
 use request::Request;
 pub(super) use results::Voice;
+use resume::Resumed;
 pub(super) use revert::stranger_in;
 
 /// Collisions that an error names.
@@ -64,8 +66,12 @@ const SHOWN_COLLISIONS: usize = 10;
 /// Runs `restore`.
 pub(crate) async fn run(args: RestoreArgs, session: &Session) -> anyhow::Result<ExitStatus> {
     check(&args)?;
+    let (args, resumed) = match args.resume.clone() {
+        Some(word) => resume::prepare(args, &word, session).await?,
+        None => (args, Resumed::default()),
+    };
     let mut request = Request::complete(&args, session).await?;
-    let run = (!args.no_undo).then(|| run_of(&request, &args)).transpose()?;
+    let run = (!args.no_undo).then(|| run_of(&request, &args, resumed.root)).transpose()?;
     let cluster = session.cluster().await?;
     let Some((mut plan, kinds)) = make_plan(&mut request, &session.printer, &args, &cluster).await? else {
         session.printer.note("nothing was changed");
@@ -90,10 +96,12 @@ pub(crate) async fn run(args: RestoreArgs, session: &Session) -> anyhow::Result<
         voice: Voice::Restore,
         policy_is_default: request.policy_is_default,
         run,
-        held: HashSet::new(),
+        held: resumed.held,
+        orphans: resumed.orphans,
         undoing: None,
     };
-    proposal.put(Asking { dry_run: args.dry_run, explain: args.explain, agreed: args.yes }, session).await
+    let asking = Asking { dry_run: args.dry_run, explain: args.explain, agreed: args.yes };
+    Box::pin(proposal.put(asking, session)).await
 }
 
 /// Reads the restore point, looks at the cluster, and decides. None if the user ended it.
@@ -244,13 +252,17 @@ pub(super) fn define(kinds: &mut Kinds, candidates: &[Candidate]) {
 }
 
 /// What the records of this run say of it.
-fn run_of(request: &Request, args: &RestoreArgs) -> anyhow::Result<Run> {
+fn run_of(
+    request: &Request,
+    args: &RestoreArgs,
+    continues: Option<crate::model::restore_point::RestorePointId>,
+) -> anyhow::Result<Run> {
     let asked = request.asked_for(args)?;
     Ok(Run {
         source: request.point.clone(),
         scope: name::scope(&asked.selection),
         request: Some(asked),
-        continues: None,
+        continues,
         undoes: None,
     })
 }

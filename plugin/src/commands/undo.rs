@@ -56,7 +56,8 @@ pub(crate) async fn run(args: UndoArgs, session: &Session) -> anyhow::Result<Exi
     let (archive, word) = (repository.clone(), args.restore.clone());
     let chain = blocking(move || Chain::find(&archive, &word, &identity)).await?;
     let proposal = propose(chain, &args, cluster, repository).await?;
-    proposal.put(Asking { dry_run: args.dry_run, explain: false, agreed: args.yes }, session).await
+    let asking = Asking { dry_run: args.dry_run, explain: false, agreed: args.yes };
+    Box::pin(proposal.put(asking, session)).await
 }
 
 async fn propose(
@@ -102,6 +103,7 @@ async fn propose(
         policy_is_default: false,
         run,
         held: HashSet::new(),
+        orphans: Vec::new(),
         undoing: Some(Undoing { formers: chain.formers, force }),
     })
 }

@@ -98,16 +98,22 @@ pub struct RestoreRequest {
     pub keep_finalizers: bool,
     /// What the files of `--transform` said.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub transforms: Vec<TransformFile>,
+    pub transforms: Vec<RequestFile>,
+    /// What the file of `--rules` said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rules: Option<RequestFile>,
+    /// `--rename-suffix`, where something may be renamed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rename_suffix: Option<String>,
     /// What a later version asks for besides. A restore with such words cannot be resumed by this one.
     #[serde(flatten)]
     pub unknown: Map<String, Value>,
 }
 
-/// A file of transforms.
+/// A file that a restore was asked for with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct TransformFile {
+pub struct RequestFile {
     /// Where it was, for messages.
     pub name: String,
     /// All of it.
@@ -197,6 +203,8 @@ impl RestoreRequest {
             order: Vec::new(),
             keep_finalizers: false,
             transforms: Vec::new(),
+            rules: None,
+            rename_suffix: None,
             unknown: Map::new(),
         }
     }

@@ -12,8 +12,10 @@ pub mod credentials;
 pub mod external;
 pub mod folders;
 pub mod go_module;
+pub mod kill_scenario;
 pub mod process;
 pub mod state;
+pub mod write_proxy;
 
 use std::{
     path::{Path, PathBuf},

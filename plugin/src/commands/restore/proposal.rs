@@ -35,6 +35,7 @@ use super::{
     readiness::Conversions,
     record::{End, Run, Saving, UndoPoint, save_undo_point},
     results::{Shown, Voice, done, leaves_something, named_and_skipped, outcomes, planned},
+    resume::Orphan,
     waiting::Waiting,
     write::Writer,
 };
@@ -58,6 +59,8 @@ pub(in crate::commands) struct Proposal {
     pub(in crate::commands) run: Option<Run>,
     /// Objects that an earlier undo point of the same restore holds.
     pub(in crate::commands) held: HashSet<ObjectKey>,
+    /// Objects whose owner a run before this one replaced.
+    pub(in crate::commands) orphans: Vec<Orphan>,
     /// What a restore did that is taken back; none for a restore.
     pub(in crate::commands) undoing: Option<Undoing>,
 }
@@ -155,10 +158,12 @@ impl Proposal {
         let undo_point = undo_point.inspect_err(|_| progress.finish())?;
         let (policy_is_default, output, voice) = (self.policy_is_default, self.output, self.voice);
         let (repository, source) = (self.repository.clone(), self.source());
+        let orphans = self.orphans.clone();
         let execution = self.execution(mode, progress.clone(), &interrupt);
         let mut finished = execution.run().await;
         if let Ok(finished) = &mut finished {
             execution.writer.prune(execution.parallel, finished).await;
+            adopt(&execution.writer, &orphans, session).await;
         }
         progress.finish();
         let finished = finished?;
@@ -184,14 +189,17 @@ impl Proposal {
         shown.result(&objects, writer, interrupted)
     }
 
-    /// Before the first write. Nothing to write, or nothing meant: nothing to undo.
+    /// Before the first write. Nothing to write, or nothing meant: nothing to undo. A run that goes on with another one
+    /// always leaves its word, for it says that there is nothing left to do.
     async fn save_undo_point(
         &self,
         total: u64,
         mode: WriteMode,
         interrupt: &Interrupt,
     ) -> anyhow::Result<Option<UndoPoint>> {
-        let Some(run) = self.run.clone().filter(|_| mode == WriteMode::Real && total > 0) else {
+        let Some(run) =
+            self.run.clone().filter(|run| mode == WriteMode::Real && (total > 0 || run.continues.is_some()))
+        else {
             return Ok(None);
         };
         let saving = Saving {
@@ -254,6 +262,20 @@ fn forbidden(plan: &RestorePlan, conflicts: usize) -> Failure {
         format!("nothing was changed: {conflicts} of the objects exist and differ, and {by} forbids that"),
         format!("`kubectl backup diff` shows how they differ; {instead}"),
     )
+}
+
+/// Links what a killed run left without its owner.
+async fn adopt(writer: &Writer, orphans: &[Orphan], session: &Session) {
+    for orphan in orphans {
+        if writer.mode == WriteMode::DryRun || writer.waiting.stopped.is_set() {
+            return;
+        }
+        if let Err(error) = writer.adopt(orphan).await {
+            session
+                .printer
+                .warning(&format!("{orphan} could not be given back: {}", error.source.one_line()));
+        }
+    }
 }
 
 /// A result that cannot be saved takes nothing back: undo works without it.

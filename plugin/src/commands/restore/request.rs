@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use clap::ValueEnum;
-use serde_json::{Map, Value, json};
 
 use crate::{
     archive::Repository,
@@ -18,7 +17,7 @@ use crate::{
     model::{
         resource::ResourceType,
         restore_point::{Completeness, Manifest, RestorePoint},
-        restore_record::{RestoreRequest, TransformFile},
+        restore_record::{RequestFile, RestoreRequest},
         selection::{ClusterScoped, Namespaces, Selection},
     },
     plan::{
@@ -53,7 +52,7 @@ pub(super) struct Request {
     /// An undo point will be saved.
     pub(super) leaves_record: bool,
     /// As they were when the plan was made.
-    pub(super) transform_files: Vec<TransformFile>,
+    pub(super) transform_files: Vec<RequestFile>,
     /// Name and text of the rules file.
     pub(super) rules_file: Option<(String, String)>,
 }
@@ -77,14 +76,16 @@ impl Request {
         let map = NamespaceMap::parse(&args.map_namespace).map_err(|error| {
             UsageError::with_hint(error.to_string(), "for example: --map-namespace shop=shop-test")
         })?;
-        let transform_files = files::texts(&args.transforms)?;
+        let transform_files = match &args.recorded {
+            Some(recorded) => recorded.transforms.clone(),
+            None => files::texts(&args.transforms)?,
+        };
         let transforms = files::parse(&transform_files)?;
         parse_named_objects(&args.objects)?;
         let wishes = Wishes::read(args, fields(args)?)?;
         args.filter.selector.as_deref().map(LabelSelector::parse).transpose()?;
         let incomplete = if args.allow_incomplete { Incomplete::Allow } else { Incomplete::Skip };
-        let OpenPoint { repository, point, manifest } =
-            point::open(&args.restore_point, incomplete, session).await?;
+        let OpenPoint { repository, point, manifest } = point::open(word(args), incomplete, session).await?;
         warn_of_losses(&manifest, session);
         let mut wanted = wanted(args, &manifest, session)?;
         if args.with_dependencies {
@@ -124,18 +125,11 @@ impl Request {
         selection.exclude_kinds.clone_from(&args.filter.exclude_kinds);
         selection.label_selector.clone_from(&args.filter.selector);
         selection.cluster_scoped = args.filter.cluster_scoped;
-        let word = |policy: OnConflict| policy.to_possible_value().map(|word| word.get_name().to_owned());
-        // Words of their own, so that a version that cannot resume with them does not resume without.
-        let mut unknown = Map::new();
-        if let Some((name, text)) = &self.rules_file {
-            unknown.insert("rules".to_owned(), json!({"name": name, "text": text}));
-        }
-        if args.on_conflict == Some(OnConflict::Rename) || self.rules_file.is_some() {
-            unknown.insert("renameSuffix".to_owned(), Value::from(args.rename_suffix.as_str()));
-        }
+        let name = |policy: OnConflict| policy.to_possible_value().map(|word| word.get_name().to_owned());
+        let may_rename = args.on_conflict == Some(OnConflict::Rename) || self.rules_file.is_some();
         Ok(RestoreRequest {
             map_namespace: args.map_namespace.clone(),
-            on_conflict: args.on_conflict.and_then(word),
+            on_conflict: args.on_conflict.and_then(name),
             exact: args.exact,
             fields: args.fields.clone(),
             prune: args.prune,
@@ -143,7 +137,8 @@ impl Request {
             order: args.order.clone(),
             keep_finalizers: args.keep_finalizers,
             transforms: self.transform_files.clone(),
-            unknown,
+            rules: self.rules_file.clone().map(|(name, text)| RequestFile { name, text }),
+            rename_suffix: may_rename.then(|| args.rename_suffix.clone()),
             ..RestoreRequest::of(selection)
         })
     }
@@ -203,6 +198,11 @@ fn fields(args: &RestoreArgs) -> anyhow::Result<Fields> {
     Ok(Fields::new(args.fields.iter().map(parse).collect::<Result<_, _>>()?))
 }
 
+/// The word that names the restore point.
+fn word(args: &RestoreArgs) -> &str {
+    args.restore_point.as_deref().unwrap_or_default()
+}
+
 fn warn_of_losses(manifest: &Manifest, session: &Session) {
     if manifest.summary.completeness == Completeness::Complete {
         return;
@@ -218,7 +218,7 @@ fn wanted(args: &RestoreArgs, manifest: &Manifest, session: &Session) -> anyhow:
     let kinds: Vec<ResourceType> = manifest.kinds.iter().map(|entry| entry.kind.clone()).collect();
     let mut namespaces = args.namespaces.namespaces.clone();
     if let (true, false, Some(namespace)) =
-        (namespaces.is_empty(), args.namespaces.all_namespaces, point::namespace_in(&args.restore_point))
+        (namespaces.is_empty(), args.namespaces.all_namespaces, point::namespace_in(word(args)))
     {
         namespaces.push(namespace.to_owned());
     }

@@ -213,7 +213,7 @@ impl Voice {
         match self {
             Self::Restore => (
                 "the restore was interrupted before its end",
-                "run it again; what is done already is left as it is",
+                "`kubectl backup restore --resume` goes on; what is done already is left as it is",
             ),
             Self::Undo => (
                 "the undo was interrupted before its end",

@@ -33,7 +33,11 @@ pub(super) struct Wishes {
 impl Wishes {
     /// Reads the file that `args` name; only `fields` of each object are restored.
     pub(super) fn read(args: &RestoreArgs, fields: Fields) -> anyhow::Result<Self> {
-        let file = args.rules.as_deref().map(read).transpose()?;
+        let recorded = args.recorded.as_ref().and_then(|recorded| recorded.rules.as_ref());
+        let file = match recorded {
+            Some(recorded) => Some(parse(&recorded.name, &recorded.text)?),
+            None => args.rules.as_deref().map(read).transpose()?,
+        };
         if file.as_ref().is_some_and(RuleFile::asks) {
             super::need_terminal(args)?;
         }
@@ -78,8 +82,12 @@ fn read(path: &Path) -> anyhow::Result<RuleFile> {
         let message = format!("the rules file `{}` has more than {LARGEST} bytes", path.display());
         return Err(UsageError::new(message).into());
     }
-    RuleFile::parse(&path.display().to_string(), &text).map_err(|error| {
-        let message = format!("the rules file `{}` is not valid: {error}", path.display());
+    parse(&path.display().to_string(), &text)
+}
+
+fn parse(name: &str, text: &str) -> anyhow::Result<RuleFile> {
+    RuleFile::parse(name, text).map_err(|error| {
+        let message = format!("the rules file `{name}` is not valid: {error}");
         UsageError::with_hint(message, "docs/rules.md describes the file").into()
     })
 }

@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     commands::failure::{Failure, UsageError},
-    model::restore_record::TransformFile,
+    model::restore_record::RequestFile,
     plan::transform::Transforms,
 };
 
@@ -21,14 +21,14 @@ pub(crate) fn read(paths: &[PathBuf]) -> anyhow::Result<Transforms> {
 }
 
 /// What the files say, for a record that outlives them.
-pub(crate) fn texts(paths: &[PathBuf]) -> anyhow::Result<Vec<TransformFile>> {
+pub(crate) fn texts(paths: &[PathBuf]) -> anyhow::Result<Vec<RequestFile>> {
     paths.iter().map(|path| read_one(path)).collect()
 }
 
 /// What they mean.
-pub(crate) fn parse(files: &[TransformFile]) -> anyhow::Result<Transforms> {
+pub(crate) fn parse(files: &[RequestFile]) -> anyhow::Result<Transforms> {
     let mut transforms = Transforms::default();
-    for TransformFile { name, text } in files {
+    for RequestFile { name, text } in files {
         transforms.extend(Transforms::parse(text).map_err(|error| {
             UsageError::with_hint(
                 format!("`{name}` is no file of transforms: {error}"),
@@ -39,7 +39,7 @@ pub(crate) fn parse(files: &[TransformFile]) -> anyhow::Result<Transforms> {
     Ok(transforms)
 }
 
-fn read_one(path: &Path) -> anyhow::Result<TransformFile> {
+fn read_one(path: &Path) -> anyhow::Result<RequestFile> {
     let shown = path.display();
     if path == Path::new("-") {
         return Err(UsageError::with_hint(
@@ -54,7 +54,7 @@ fn read_one(path: &Path) -> anyhow::Result<TransformFile> {
             "docs/transforms.md shows such a file",
         )
     })?;
-    Ok(TransformFile { name: shown.to_string(), text })
+    Ok(RequestFile { name: shown.to_string(), text })
 }
 
 fn text_of(path: &Path) -> io::Result<String> {
