@@ -1,7 +1,7 @@
 //! `kubectl backup create`.
 
 use super::{
-    output::RecordFormat,
+    output::OutputFormat,
     selection::{FilterArgs, NamespaceArgs},
 };
 
@@ -38,16 +38,9 @@ pub struct CreateArgs {
     /// Show what would be saved and what would not, and save nothing
     #[arg(long)]
     pub dry_run: bool,
-    /// Output format
-    #[arg(
-        short,
-        long,
-        value_enum,
-        default_value = "table",
-        hide_default_value = true,
-        help_heading = "Output"
-    )]
-    pub output: RecordFormat,
+    /// How to print.
+    #[command(flatten)]
+    pub output: OutputFormat,
     /// Objects per page of a list
     #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=10_000), hide_default_value = true, help_heading = "Tuning")]
     pub chunk_size: u32,

@@ -1,7 +1,7 @@
 //! The verbs that look into a repository: `list`, `describe`, `ls`, `get`, `diff`, `history`.
 
 use super::{
-    output::{ColorChoice, RecordFormat, RecordOutput},
+    output::{ColorChoice, OutputFormat, RecordOutput},
     selection::NamespaceArgs,
 };
 
@@ -25,16 +25,9 @@ pub struct DescribeArgs {
     /// The restore point: id, name, `latest`, `latest:NAMESPACE`, age (`2h`) or date (`2026-11-20`)
     #[arg(value_name = "RESTORE-POINT", default_value = "latest")]
     pub restore_point: String,
-    /// Output format
-    #[arg(
-        short,
-        long,
-        value_enum,
-        default_value = "table",
-        hide_default_value = true,
-        help_heading = "Output"
-    )]
-    pub output: RecordFormat,
+    /// How to print.
+    #[command(flatten)]
+    pub output: OutputFormat,
 }
 
 /// Arguments of `ls`.

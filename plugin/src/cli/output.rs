@@ -19,18 +19,27 @@ pub enum RecordFormat {
 }
 
 /// `-o` for verbs that print records.
-#[derive(Clone, Debug, Default, clap::Args)]
-pub struct RecordOutput {
+#[derive(Clone, Copy, Debug, Default, clap::Args)]
+pub struct OutputFormat {
     /// Output format
     #[arg(
-        short,
-        long,
+        short = 'o',
+        long = "output",
+        value_name = "OUTPUT",
         value_enum,
         default_value = "table",
         hide_default_value = true,
         help_heading = "Output"
     )]
-    pub output: RecordFormat,
+    pub format: RecordFormat,
+}
+
+/// `-o` and the header, for verbs that print a table of records.
+#[derive(Clone, Copy, Debug, Default, clap::Args)]
+pub struct RecordOutput {
+    /// The format.
+    #[command(flatten)]
+    pub output: OutputFormat,
     /// Leave the header line out
     #[arg(long, help_heading = "Output")]
     pub no_headers: bool,

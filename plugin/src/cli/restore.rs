@@ -7,7 +7,7 @@ use clap::{ValueEnum, ValueHint};
 use crate::model::restore_record::RestoreRequest;
 
 use super::{
-    output::RecordFormat,
+    output::OutputFormat,
     selection::{FilterArgs, NamespaceArgs},
 };
 
@@ -132,16 +132,9 @@ pub struct RestoreArgs {
     /// Restore from an incomplete restore point, knowing that something is missing in it
     #[arg(long)]
     pub allow_incomplete: bool,
-    /// Output format
-    #[arg(
-        short,
-        long,
-        value_enum,
-        default_value = "table",
-        hide_default_value = true,
-        help_heading = "Output"
-    )]
-    pub output: RecordFormat,
+    /// How to print.
+    #[command(flatten)]
+    pub output: OutputFormat,
     /// Writes under way at the same time
     #[arg(long, value_name = "N", default_value_t = 24, value_parser = clap::value_parser!(u16).range(1..=256), hide_default_value = true, help_heading = "Tuning")]
     pub parallel: u16,

@@ -1,6 +1,6 @@
 //! `kubectl backup undo`.
 
-use super::{output::RecordFormat, restore::DryRun};
+use super::{output::OutputFormat, restore::DryRun};
 
 /// Arguments of `undo`.
 #[derive(Debug, clap::Args)]
@@ -26,16 +26,9 @@ pub struct UndoArgs {
     /// Do not save what will be overwritten first: the undo cannot be undone then
     #[arg(long)]
     pub no_undo: bool,
-    /// Output format
-    #[arg(
-        short,
-        long,
-        value_enum,
-        default_value = "table",
-        hide_default_value = true,
-        help_heading = "Output"
-    )]
-    pub output: RecordFormat,
+    /// How to print.
+    #[command(flatten)]
+    pub output: OutputFormat,
     /// Writes under way at the same time
     #[arg(long, value_name = "N", default_value_t = 24, value_parser = clap::value_parser!(u16).range(1..=256), hide_default_value = true, help_heading = "Tuning")]
     pub parallel: u16,

@@ -3,7 +3,7 @@
 use clap::ValueEnum;
 
 use super::{
-    output::RecordFormat,
+    output::OutputFormat,
     selection::{FilterArgs, NamespaceArgs},
 };
 
@@ -27,16 +27,9 @@ pub struct CheckArgs {
     /// Read and verify every byte of data too
     #[arg(long)]
     pub read_data: bool,
-    /// Output format
-    #[arg(
-        short,
-        long,
-        value_enum,
-        default_value = "table",
-        hide_default_value = true,
-        help_heading = "Output"
-    )]
-    pub output: RecordFormat,
+    /// How to print.
+    #[command(flatten)]
+    pub output: OutputFormat,
 }
 
 /// Arguments of `doctor`.
@@ -48,16 +41,9 @@ pub struct DoctorArgs {
     /// What of them.
     #[command(flatten)]
     pub filter: FilterArgs,
-    /// Output format
-    #[arg(
-        short,
-        long,
-        value_enum,
-        default_value = "table",
-        hide_default_value = true,
-        help_heading = "Output"
-    )]
-    pub output: RecordFormat,
+    /// How to print.
+    #[command(flatten)]
+    pub output: OutputFormat,
 }
 
 /// The shells that completion exists for.

@@ -16,7 +16,7 @@ pub(crate) async fn run(args: CheckArgs, session: &Session) -> anyhow::Result<Ex
     let repository = session.repository().await?;
     let depth = if args.read_data { CheckDepth::Data } else { CheckDepth::Structure };
     let found = blocking(move || Ok(repository.check(depth)?)).await?;
-    session.printer.data(&rendered(&found, args.output)?)?;
+    session.printer.data(&rendered(&found, args.output.format)?)?;
     if !found.is_damaged() {
         return Ok(ExitStatus::Done);
     }

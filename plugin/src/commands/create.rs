@@ -67,7 +67,7 @@ pub(crate) async fn run(args: CreateArgs, session: &Session) -> anyhow::Result<E
     if args.dry_run {
         let manifest = backup.count(session, &interrupt).await?;
         report_missing(session, &manifest, "would not be saved");
-        session.printer.data(&report::dry_run(&manifest, args.output)?)?;
+        session.printer.data(&report::dry_run(&manifest, args.output.format)?)?;
         return Ok(status(&manifest));
     }
     let repository = session.repository_or_create().await?;
@@ -77,8 +77,8 @@ pub(crate) async fn run(args: CreateArgs, session: &Session) -> anyhow::Result<E
     };
     let (point, manifest) = backup.save(session, &interrupt, repository, args.require_complete, name).await?;
     report_missing(session, &manifest, "not saved");
-    session.printer.data(&report::saved(&point, &manifest, begun.elapsed(), args.output)?)?;
-    if args.output == RecordFormat::Table {
+    session.printer.data(&report::saved(&point, &manifest, begun.elapsed(), args.output.format)?)?;
+    if args.output.format == RecordFormat::Table {
         let id = &point.id;
         session.printer.note(&format!(
             "Look inside: kubectl backup ls {id}\nBring it back: kubectl backup restore {id}"

@@ -26,7 +26,7 @@ pub(crate) async fn run(args: DescribeArgs, session: &Session) -> anyhow::Result
     let opened = point::open(&args.restore_point, Incomplete::Allow, session).await?;
     let printer = &session.printer;
     let restore = restore_of(&opened).await?;
-    match args.output {
+    match args.output.format {
         RecordFormat::Json => printer.exact(&document::to_json(&record(&opened, restore.as_ref())?)?)?,
         RecordFormat::Yaml => printer.exact(&document::to_yaml(&record(&opened, restore.as_ref())?)?)?,
         RecordFormat::Name => printer.data(&opened.point.id.0)?,

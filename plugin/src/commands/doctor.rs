@@ -41,7 +41,7 @@ pub(crate) async fn run(args: DoctorArgs, session: &Session) -> anyhow::Result<E
     let mut findings = vec![Finding::ok("version", format!("kubectl backup {}", env!("CARGO_PKG_VERSION")))];
     examine_cluster(&args, session, &mut findings).await;
     examine_repository(session, &mut findings).await;
-    session.printer.data(&report::findings(&findings, args.output)?)?;
+    session.printer.data(&report::findings(&findings, args.output.format)?)?;
     let has_problem = findings.iter().any(|finding| finding.level == Level::Problem);
     Ok(if has_problem { ExitStatus::Failed } else { ExitStatus::Done })
 }

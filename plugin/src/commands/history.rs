@@ -113,7 +113,7 @@ pub(crate) async fn run(args: HistoryArgs, session: &Session) -> anyhow::Result<
 
 fn print(args: &HistoryArgs, key: &ObjectKey, entries: &[Entry], session: &Session) -> anyhow::Result<()> {
     let printer = &session.printer;
-    match args.output.output {
+    match args.output.output.format {
         RecordFormat::Json => {
             printer.exact(&document::to_json(&json!({"object": key, "items": entries}))?)?;
         }

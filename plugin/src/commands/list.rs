@@ -27,7 +27,7 @@ pub(crate) async fn run(args: ListArgs, session: &Session) -> anyhow::Result<Exi
         points.retain(|point| args.namespaces.iter().any(|namespace| holds_namespace(point, namespace)));
     }
     let printer = &session.printer;
-    match args.output.output {
+    match args.output.output.format {
         RecordFormat::Json => printer.exact(&document::to_json(&json!({ "items": points }))?)?,
         RecordFormat::Yaml => printer.exact(&document::to_yaml(&json!({ "items": points }))?)?,
         RecordFormat::Name => {
@@ -56,7 +56,7 @@ async fn restores(args: ListArgs, repository: Repository, session: &Session) -> 
     }
     let printer = &session.printer;
     let records = || json!({ "items": runs.iter().map(report::record).collect::<Vec<_>>() });
-    match args.output.output {
+    match args.output.output.format {
         RecordFormat::Json => printer.exact(&document::to_json(&records())?)?,
         RecordFormat::Yaml => printer.exact(&document::to_yaml(&records())?)?,
         RecordFormat::Name => {

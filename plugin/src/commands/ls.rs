@@ -111,7 +111,7 @@ enum Form {
 
 impl Listing {
     fn new(args: &LsArgs, namespaces: Option<BTreeSet<String>>, printer: Printer) -> Self {
-        let form = match args.output.output {
+        let form = match args.output.output.format {
             RecordFormat::Json => Form::Stream(ItemStream::of_records(DocumentFormat::Json)),
             RecordFormat::Yaml => Form::Stream(ItemStream::of_records(DocumentFormat::Yaml)),
             RecordFormat::Name => Form::Names,

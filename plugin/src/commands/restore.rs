@@ -92,7 +92,7 @@ pub(crate) async fn run(args: RestoreArgs, session: &Session) -> anyhow::Result<
         preparation: request.preparation,
         rules: request.rules,
         parallel: usize::from(args.parallel),
-        output: args.output,
+        output: args.output.format,
         voice: Voice::Restore,
         policy_is_default: request.policy_is_default,
         run,

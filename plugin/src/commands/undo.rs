@@ -98,7 +98,7 @@ async fn propose(
         preparation: Arc::default(),
         rules: Arc::default(),
         parallel: usize::from(args.parallel),
-        output: args.output,
+        output: args.output.format,
         voice: Voice::Undo,
         policy_is_default: false,
         run,
