@@ -121,8 +121,8 @@ pub fn latest_to_resume<'runs>(
     cluster_uid: &str,
 ) -> Result<&'runs RestoreRun, RunReferenceError> {
     runs.iter()
-        .filter(|run| is_of(run, cluster_uid) && !run.is_undo())
-        .find(|run| matches!(run.state, RunState::Interrupted | RunState::Unfinished))
+        .find(|run| is_of(run, cluster_uid) && !run.is_undo())
+        .filter(|run| matches!(run.state, RunState::Interrupted | RunState::Unfinished))
         .ok_or(RunReferenceError::None("resumed"))
 }
 

@@ -6,6 +6,7 @@
 
 mod api;
 mod kill;
+mod kill_restore;
 mod measure;
 mod performance;
 mod planning;
@@ -57,6 +58,12 @@ enum Action {
         #[arg(long, default_value_t = 300)]
         rounds: usize,
     },
+    /// Kill a restore at its writes, then take it back, or go on with it, and compare whole objects
+    KillRestore {
+        /// Every so many writes; 1 for each of the three hundred
+        #[arg(long, default_value_t = 1)]
+        every: usize,
+    },
     /// Plan to patch objects that all exist and differ
     Plan {
         /// How many
@@ -82,6 +89,7 @@ async fn main() -> anyhow::Result<()> {
     }
     match options.action {
         Some(Action::Kill { rounds }) => kill_rounds(&binary, rounds).await,
+        Some(Action::KillRestore { every }) => kill_restores(&binary, every).await,
         Some(Action::Plan { conflicts }) => plan(&options, conflicts, &binary).await,
         None => measure_all(&options, &binary).await,
     }
@@ -132,6 +140,17 @@ async fn kill_rounds(binary: &Path, rounds: usize) -> anyhow::Result<()> {
     Ok(())
 }
 
+async fn kill_restores(binary: &Path, every: usize) -> anyhow::Result<()> {
+    let site = Site::start_with(binary, "kill-restore", Controllers::Run).await?;
+    let (cluster, plugin) = (site.cluster.clone(), site.plugin.clone());
+    let report =
+        tokio::task::spawn_blocking(move || kill_restore::kill(&cluster, &plugin, every, &say)).await??;
+    println!(
+        "{report:?}: the cluster was as before after every undo, and as restored after every resumption"
+    );
+    Ok(())
+}
+
 /// A cluster of its own, an empty home, and the ways to both; all of it goes when this is dropped.
 struct Site {
     api: Api,
@@ -142,8 +161,12 @@ struct Site {
 
 impl Site {
     async fn start(binary: &Path, name: &str) -> anyhow::Result<Self> {
+        Self::start_with(binary, name, Controllers::None).await
+    }
+
+    async fn start_with(binary: &Path, name: &str, controllers: Controllers) -> anyhow::Result<Self> {
         let name = format!("bench-{}-{name}", std::process::id());
-        let start = move || TestCluster::start_with(&name, Lifetime::OfThisProcess, Controllers::None);
+        let start = move || TestCluster::start_with(&name, Lifetime::OfThisProcess, controllers);
         let cluster = tokio::task::spawn_blocking(start).await??;
         let home = tempfile::tempdir()?;
         let plugin = Plugin {

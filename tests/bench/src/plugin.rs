@@ -61,7 +61,8 @@ impl Plugin {
             .context("could not start the plugin")
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    /// Ready to run.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.binary);
         // Nothing of the caller's own configuration may take part.
         command

@@ -190,16 +190,16 @@ impl Proposal {
     }
 
     /// Before the first write. Nothing to write, or nothing meant: nothing to undo. A run that goes on with another one
-    /// always leaves its word, for it says that there is nothing left to do.
+    /// or takes one back always leaves its word, for it says that there is nothing left to do.
     async fn save_undo_point(
         &self,
         total: u64,
         mode: WriteMode,
         interrupt: &Interrupt,
     ) -> anyhow::Result<Option<UndoPoint>> {
-        let Some(run) =
-            self.run.clone().filter(|run| mode == WriteMode::Real && (total > 0 || run.continues.is_some()))
-        else {
+        let Some(run) = self.run.clone().filter(|run| {
+            mode == WriteMode::Real && (total > 0 || run.continues.is_some() || run.undoes.is_some())
+        }) else {
             return Ok(None);
         };
         let saving = Saving {

@@ -118,6 +118,9 @@ fn latest_is_the_newest_restore_here_that_is_not_undone() {
     assert_eq!(latest_to_undo(&runs, "").unwrap().undo_point.id, id("d000"));
     assert_eq!(latest_to_resume(&runs, "here"), Err(RunReferenceError::None("resumed")));
     assert_eq!(latest_to_resume(&runs, "elsewhere").unwrap().undo_point.id, id("d000"));
+    let killed_before =
+        super::runs(&[record(1, "a000", |_| {}), record(2, "b000", |_| {}), result(3, "b000", "created")]);
+    assert_eq!(latest_to_resume(&killed_before, "here"), Err(RunReferenceError::None("resumed")));
     assert_eq!(by_id("C000", &runs).unwrap().undo_point.id, id("c000"));
     assert_eq!(by_id("latest", &runs), Err(RunReferenceError::Unknown("latest".to_owned())));
 }
