@@ -126,7 +126,8 @@ impl Request {
         selection.label_selector.clone_from(&args.filter.selector);
         selection.cluster_scoped = args.filter.cluster_scoped;
         let name = |policy: OnConflict| policy.to_possible_value().map(|word| word.get_name().to_owned());
-        let may_rename = args.on_conflict == Some(OnConflict::Rename) || self.rules_file.is_some();
+        let may_rename = matches!(args.on_conflict, Some(OnConflict::Rename | OnConflict::Ask))
+            || self.rules_file.is_some();
         Ok(RestoreRequest {
             map_namespace: args.map_namespace.clone(),
             on_conflict: args.on_conflict.and_then(name),
