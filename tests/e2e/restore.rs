@@ -3,6 +3,7 @@
 mod asking;
 mod dependencies;
 mod finalizers;
+mod hold;
 mod order;
 mod readiness;
 mod renaming;

@@ -88,6 +88,10 @@ pub struct RestoreArgs {
     /// `secrets,deploy/db,deploy`
     #[arg(long, value_name = "TYPE[/NAME]", value_delimiter = ',')]
     pub order: Vec<String>,
+    /// Keep workloads from running until everything is back: Deployments and the like at no replicas, Jobs and their
+    /// schedules suspended, also those that are there; then give them back what they had, in order
+    #[arg(long, conflicts_with = "fields")]
+    pub hold: bool,
     /// Keep the finalizers of all objects, also where no live object shows that their controller is there
     #[arg(long)]
     pub keep_finalizers: bool,
@@ -123,7 +127,8 @@ pub struct RestoreArgs {
     /// latest)
     #[arg(long, value_name = "RESTORE", num_args = 0..=1, default_missing_value = "latest", conflicts_with_all = [
         "restore_point", "objects", "namespaces", "all_namespaces", "selector", "include_kinds", "exclude_kinds",
-        "map_namespace", "with_dependencies", "fields", "transforms", "order", "on_conflict", "rules", "exact", "prune",
+        "map_namespace", "with_dependencies", "fields", "transforms", "order", "hold", "keep_finalizers", "on_conflict",
+        "rules", "exact", "prune",
     ])]
     pub resume: Option<String>,
     /// What was asked for when the restore began that is resumed.

@@ -7,6 +7,7 @@ mod dependencies;
 mod editor;
 mod execute;
 mod finalizers;
+mod hold;
 mod look;
 mod order;
 mod owners;
@@ -98,6 +99,7 @@ pub(crate) async fn run(args: RestoreArgs, session: &Session) -> anyhow::Result<
         run,
         held: resumed.held,
         orphans: resumed.orphans,
+        hold: args.hold,
         undoing: None,
     };
     let asking = Asking { dry_run: args.dry_run, explain: args.explain, agreed: args.yes };

@@ -104,6 +104,7 @@ async fn propose(
         run,
         held: HashSet::new(),
         orphans: Vec::new(),
+        hold: false,
         undoing: Some(Undoing { formers: chain.formers, force }),
     })
 }

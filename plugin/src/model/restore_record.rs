@@ -93,6 +93,9 @@ pub struct RestoreRequest {
     /// `--with-dependencies`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub with_dependencies: bool,
+    /// `--hold`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub hold: bool,
     /// `--keep-finalizers`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub keep_finalizers: bool,
@@ -201,6 +204,7 @@ impl RestoreRequest {
             prune: false,
             with_dependencies: false,
             order: Vec::new(),
+            hold: false,
             keep_finalizers: false,
             transforms: Vec::new(),
             rules: None,

@@ -151,6 +151,8 @@ pub struct RestorePlan {
     pub unreadable: Vec<(ObjectKey, Unreadable)>,
     /// What a person made of saved objects, by index: written as it is.
     pub edited: HashMap<usize, Value>,
+    /// Live objects that a killed run has left held.
+    pub held: BTreeSet<usize>,
 }
 
 /// Two saved objects that would become one.
@@ -196,8 +198,8 @@ impl RestorePlan {
         }
         let sanitize = SanitizeContext { kept_volumes: kept_volumes(&objects, facts) };
         let made_namespaces = made_namespaces(&objects);
-        let mut plan =
-            Self { objects, sanitize, made_namespaces, unreadable: Vec::new(), edited: HashMap::new() };
+        let held = facts.live.iter().filter(|(_, live)| live.held).map(|(index, _)| *index).collect();
+        let mut plan = Self { objects, sanitize, made_namespaces, held, ..Self::default() };
         plan.arrange(&Wishes::default());
         plan
     }

@@ -7,6 +7,7 @@
 mod access;
 mod definition;
 pub(in crate::plan) mod fields;
+pub mod hold;
 mod metadata;
 pub mod owners;
 mod service;
@@ -42,6 +43,7 @@ pub fn own_finalizers(body: &Value) -> impl Iterator<Item = &str> {
 /// Cleans `body` in place; returns what a user should know about it, one sentence each.
 pub fn sanitize(resource: &GroupResource, body: &mut Value, context: &SanitizeContext) -> Vec<String> {
     let mut notes = Vec::new();
+    hold::see_through(resource, body);
     // Kinds first: some rules read managedFields or the uid, which the metadata rules remove.
     match (resource.group.as_str(), resource.plural.as_str()) {
         ("", "namespaces") => fields::remove(body, &["spec", "finalizers"]),

@@ -39,8 +39,27 @@ pub(super) struct Execution {
 }
 
 impl Execution {
-    /// Writes everything that the plan wants written; what came of it, by index.
-    pub(super) async fn run(&self) -> anyhow::Result<BTreeMap<usize, Finished>> {
+    /// Does all that the plan wants done; what came of it, by index.
+    pub(super) async fn complete(&self) -> anyhow::Result<BTreeMap<usize, Finished>> {
+        let writer = &self.writer;
+        let not_held = if writer.hold { writer.hold_live().await } else { Vec::new() };
+        let mut finished = self.run().await;
+        if let Ok(finished) = &mut finished {
+            writer.prune(self.parallel, finished).await;
+            for (index, note) in not_held {
+                writer.told(index, finished).notes.push(note);
+            }
+        }
+        if writer.mode == WriteMode::Real {
+            // Also when it failed or was interrupted.
+            let mut nothing = BTreeMap::new();
+            writer.release(finished.as_mut().unwrap_or(&mut nothing)).await;
+        }
+        finished
+    }
+
+    /// Writes everything that the plan wants written.
+    async fn run(&self) -> anyhow::Result<BTreeMap<usize, Finished>> {
         let mut results = BTreeMap::new();
         let steps = self.writer.plan.steps();
         for indices in steps.values() {

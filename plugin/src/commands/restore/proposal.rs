@@ -61,6 +61,8 @@ pub(in crate::commands) struct Proposal {
     pub(in crate::commands) held: HashSet<ObjectKey>,
     /// Objects whose owner a run before this one replaced.
     pub(in crate::commands) orphans: Vec<Orphan>,
+    /// `--hold`.
+    pub(in crate::commands) hold: bool,
     /// What a restore did that is taken back; none for a restore.
     pub(in crate::commands) undoing: Option<Undoing>,
 }
@@ -159,10 +161,10 @@ impl Proposal {
         let (policy_is_default, output, voice) = (self.policy_is_default, self.output, self.voice);
         let (repository, source) = (self.repository.clone(), self.source());
         let orphans = self.orphans.clone();
-        let execution = self.execution(mode, progress.clone(), &interrupt);
-        let mut finished = execution.run().await;
-        if let Ok(finished) = &mut finished {
-            execution.writer.prune(execution.parallel, finished).await;
+        let hold = self.hold && mode == WriteMode::Real && total > 0;
+        let execution = self.execution(mode, hold, progress.clone(), &interrupt);
+        let finished = execution.complete().await;
+        if finished.is_ok() {
             adopt(&execution.writer, &orphans, session).await;
         }
         progress.finish();
@@ -223,7 +225,7 @@ impl Proposal {
         })?))
     }
 
-    fn execution(self, mode: WriteMode, progress: Progress, interrupt: &Interrupt) -> Execution {
+    fn execution(self, mode: WriteMode, hold: bool, progress: Progress, interrupt: &Interrupt) -> Execution {
         let waiting = Waiting { progress, stopped: interrupt.stopped() };
         Execution {
             writer: Arc::new(Writer {
@@ -233,6 +235,7 @@ impl Proposal {
                 preparation: self.preparation,
                 rules: self.rules,
                 mode,
+                hold,
                 owners: Owners::default(),
                 waiting,
                 warnings: Mutex::default(),

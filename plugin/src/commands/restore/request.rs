@@ -136,6 +136,7 @@ impl Request {
             prune: args.prune,
             with_dependencies: args.with_dependencies,
             order: args.order.clone(),
+            hold: args.hold,
             keep_finalizers: args.keep_finalizers,
             transforms: self.transform_files.clone(),
             rules: self.rules_file.clone().map(|(name, text)| RequestFile { name, text }),

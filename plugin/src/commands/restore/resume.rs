@@ -213,6 +213,8 @@ fn again(args: RestoreArgs, source: RestorePointId, request: RestoreRequest) -> 
         with_dependencies: request.with_dependencies,
         fields: request.fields.clone(),
         order: request.order.clone(),
+        hold: request.hold,
+        keep_finalizers: request.keep_finalizers,
         on_conflict,
         rename_suffix: request.rename_suffix.clone().unwrap_or(args.rename_suffix),
         exact: request.exact,

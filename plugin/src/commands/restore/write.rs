@@ -13,7 +13,7 @@ use crate::{
     cluster::{Cluster, Trouble, WriteError, WriteMode, Written},
     model::{
         object::ObjectKey,
-        resource::ResourceType,
+        resource::{GroupResource, ResourceType},
         restoration::{Action, FieldProblem, Outcome},
     },
     plan::{
@@ -22,7 +22,11 @@ use crate::{
             Origin, OwnerLink, PlannedObject, RestorePlan, content::Content, facts::Kinds,
             prepare::Preparation,
         },
-        sanitize::{give_up_allocations, owners::relink},
+        sanitize::{
+            give_up_allocations,
+            hold::{held_field, hold},
+            owners::relink,
+        },
         transform::TransformError,
         undo::Undoing,
     },
@@ -84,6 +88,8 @@ pub(super) struct Writer {
     pub(super) preparation: Arc<Preparation>,
     pub(super) rules: Arc<Rules>,
     pub(super) mode: WriteMode,
+    /// Workloads are made held.
+    pub(super) hold: bool,
     /// What became of the owners in this run.
     pub(super) owners: Owners,
     pub(super) waiting: Waiting,
@@ -157,6 +163,9 @@ impl Writer {
                 Ok(more) => notes.extend(more),
                 Err(interrupted) => return interrupted,
             }
+        }
+        if self.hold {
+            notes.extend(hold_back(object, &mut body));
         }
         let mut job = Job { index, object, kind, key, body };
         let mut finished = self.insist(&job).await;
@@ -381,6 +390,21 @@ impl Writer {
             self.warnings.lock().unwrap_or_else(PoisonError::into_inner).extend(warnings);
         }
     }
+}
+
+/// Has a workload come back held; returns a note if its kind cannot be.
+fn hold_back(object: &PlannedObject, body: &mut Value) -> Option<String> {
+    let resource = &object.target().resource;
+    let Some(field) = held_field(resource) else {
+        let is_daemon_set = *resource == GroupResource::new("daemonsets", "apps");
+        return is_daemon_set
+            .then(|| "not held: a DaemonSet has no replicas and cannot be suspended".to_owned());
+    };
+    // The mark of the live object says what it had. A patch that leaves that leaves the mark too.
+    let mut differing = object.difference.iter().flat_map(|difference| &difference.fields);
+    let stays = differing.any(|differing| differing.field == field && differing.stays);
+    hold(resource, body, object.decision.action == Action::Patch && stays);
+    None
 }
 
 /// What a Service cannot have is left to the cluster to choose: any address outside this cluster's range or in use, and

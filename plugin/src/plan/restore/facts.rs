@@ -16,7 +16,7 @@ use crate::plan::{
     conflict::{ConflictPolicy, Live, Resolution},
     order::is_custom,
     rename::references::Referent,
-    sanitize::owners::OwnerReference,
+    sanitize::{hold::is_held, owners::OwnerReference},
 };
 
 use super::{
@@ -43,6 +43,8 @@ pub struct LiveObject {
     pub claim: Option<(String, String)>,
     /// It is a volume that names a claim which this restore makes.
     pub claim_is_planned: bool,
+    /// A killed run has left it held.
+    pub held: bool,
 }
 
 impl LiveObject {
@@ -57,6 +59,7 @@ impl LiveObject {
                 .map(|_| finalizers.filter_map(Value::as_str).map(str::to_owned).collect()),
             claim: claim(resource, live),
             claim_is_planned: false,
+            held: is_held(live),
             difference: None,
             resolution: Arc::default(),
             passed_over: Vec::new(),
