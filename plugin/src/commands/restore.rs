@@ -41,7 +41,9 @@ use crate::{
     cluster::Cluster,
     exit::ExitStatus,
     model::{resource::GroupResource, restoration::Action},
-    plan::restore::{Candidate, RestorePlan, collisions, facts::Kinds, prune::Coverage, rules::Rule},
+    plan::restore::{
+        Candidate, RestorePlan, collision::collisions, facts::Kinds, prune::Coverage, rules::Rule,
+    },
     report::printer::Printer,
 };
 

@@ -6,8 +6,10 @@
 
 mod arrange;
 pub mod backends;
+pub mod collision;
 pub mod compare;
 pub mod content;
+mod decision;
 pub mod facts;
 pub mod fields;
 pub mod finalizers;
@@ -34,13 +36,15 @@ use crate::model::{
 };
 
 use super::{
-    conflict::{Decision, Live, Resolution, decide},
+    conflict::{Decision, Resolution},
     order::{self, Position, wish::Wishes},
     rename::Renamed,
     sanitize::{SanitizeContext, owners::OwnerReference},
 };
+use collision::doubles;
 use compare::Difference;
 use content::Content;
+use decision::decision;
 use facts::{Facts, Kinds};
 use prune::Extra;
 use replace::Dependant;
@@ -153,18 +157,6 @@ pub struct RestorePlan {
     pub edited: HashMap<usize, Value>,
     /// Live objects that a killed run has left held.
     pub held: BTreeSet<usize>,
-}
-
-/// Two saved objects that would become one.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{first}` and `{second}` would both become `{target}`, and they differ")]
-pub struct Collision {
-    /// One.
-    pub first: ObjectKey,
-    /// The other.
-    pub second: ObjectKey,
-    /// What both would be.
-    pub target: ObjectKey,
 }
 
 impl RestorePlan {
@@ -301,46 +293,6 @@ impl RestorePlan {
     }
 }
 
-/// Pairs of different objects that would become one.
-pub fn collisions(candidates: &[Candidate]) -> Vec<Collision> {
-    let mut seen: HashMap<&ObjectKey, &Candidate> = HashMap::new();
-    let mut found = Vec::new();
-    for candidate in candidates.iter().filter(|candidate| candidate.rule == Rule::Restore) {
-        if let Some(first) = seen.insert(candidate.target(), candidate)
-            && first.content != candidate.content
-            // Of two namespaces that become one, the first gives labels and annotations.
-            && candidate.key.resource.plural != "namespaces"
-        {
-            found.push(Collision {
-                first: first.key.clone(),
-                second: candidate.key.clone(),
-                target: candidate.target().clone(),
-            });
-        }
-    }
-    found
-}
-
-/// Objects that become what another one before them becomes too, with the name of that one.
-fn doubles(candidates: &[Candidate]) -> HashMap<usize, ObjectKey> {
-    let mut seen: HashMap<&ObjectKey, usize> = HashMap::new();
-    let mut doubles = HashMap::new();
-    if candidates.iter().all(|candidate| candidate.mapped.is_none()) {
-        return doubles;
-    }
-    for (index, candidate) in candidates.iter().enumerate() {
-        match seen.entry(candidate.target()) {
-            std::collections::hash_map::Entry::Occupied(first) => {
-                doubles.insert(index, candidates[*first.get()].key.clone());
-            }
-            std::collections::hash_map::Entry::Vacant(free) => {
-                free.insert(index);
-            }
-        }
-    }
-    doubles
-}
-
 fn owner_links(candidates: &[Candidate], facts: &Facts, kinds: &Kinds) -> Vec<Vec<OwnerLink>> {
     let owned = candidates.iter().any(|candidate| !candidate.owners.is_empty());
     let by_target: HashMap<&ObjectKey, usize> = if owned {
@@ -364,80 +316,6 @@ fn planned(link: &OwnerLink) -> Option<usize> {
     match link {
         OwnerLink::Planned(index) => Some(*index),
         OwnerLink::Live(_) | OwnerLink::Gone => None,
-    }
-}
-
-fn decision(
-    index: usize,
-    candidate: &Candidate,
-    links: &[OwnerLink],
-    facts: &Facts,
-    kinds: &Kinds,
-) -> Decision {
-    match &candidate.rule {
-        Rule::Leave(reason) if candidate.origin == Origin::Named => {
-            return Decision::because(Action::Refuse, reason.clone());
-        }
-        Rule::Leave(reason) => return Decision::because(Action::Leave, reason.clone()),
-        Rule::LeaveWithOwner { owner, reason } => {
-            let link = candidate.owners.iter().position(|it| it == owner).and_then(|at| links.get(at));
-            if link.is_some_and(|link| *link != OwnerLink::Gone) {
-                return Decision::because(Action::Leave, reason.clone());
-            }
-        }
-        Rule::Refuse(reason) => return Decision::because(Action::Refuse, reason.clone()),
-        Rule::Restore => {}
-    }
-    if let Some(reason) = kinds.unserved(&candidate.key.resource) {
-        return Decision::because(Action::Refuse, reason);
-    }
-    let live = facts.live.get(&index);
-    let state = match live {
-        None if facts.unreadable.contains(&index) => Live::Unreadable,
-        None => Live::Absent,
-        Some(live) => live.state(),
-    };
-    if matches!(candidate.origin, Origin::Needed | Origin::Invented) && state == Live::Different {
-        // Only asked to be there.
-        return Decision::plain(Action::Unchanged);
-    }
-    if let Some(renamed) = &candidate.renamed {
-        return beside(&state, &renamed.from, candidate.target());
-    }
-    let decision = decide(&state, live.map_or(&Resolution::default(), |live| &live.resolution));
-    let all_stay =
-        live.and_then(|live| live.difference.as_ref()).is_some_and(|difference| difference.all_stay);
-    if decision.action == Action::Patch && all_stay {
-        return Decision::because(Action::Unchanged, "differs only in what a patch leaves as it is");
-    }
-    if let (Action::Rename, Some(reason)) = (decision.action, facts.not_renamed.get(&index)) {
-        return Decision::because(Action::Refuse, reason.clone());
-    }
-    if decision.action == Action::Replace && candidate.key.resource.plural == "namespaces" {
-        return Decision::because(
-            Action::Refuse,
-            "a namespace is not replaced: everything in it would go; patch it instead",
-        );
-    }
-    decision
-}
-
-/// What becomes of an object that is made beside the original `from`.
-fn beside(state: &Live, from: &ObjectKey, target: &ObjectKey) -> Decision {
-    let exists = format!("`{}` exists and differs", from.name);
-    match state {
-        Live::Absent | Live::Unreadable => Decision::because(Action::Rename, exists),
-        Live::Same => {
-            Decision::because(Action::Unchanged, format!("{exists}, and this one beside it is the same"))
-        }
-        Live::Different => {
-            let reason = format!("{exists}, and so does `{}`; choose another --rename-suffix", target.name);
-            Decision::because(Action::Refuse, reason)
-        }
-        Live::Terminating(_) => Decision::because(
-            Action::Rename,
-            format!("{exists}; once the live `{}`, which is being deleted, is gone", target.name),
-        ),
     }
 }
 

@@ -4,7 +4,8 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::{
-    Candidate, Origin, OwnerLink, RestorePlan, collisions,
+    Candidate, Origin, OwnerLink, RestorePlan,
+    collision::collisions,
     compare::Difference,
     content::Content,
     facts::{Facts, Kinds, LiveObject},
