@@ -15,6 +15,8 @@ const CARGO_DENY_VERSION: &str = "0.20.2";
 
 pub(crate) fn run_all() -> Result<()> {
     run(&mut cargo(["fmt", "--all", "--check"]))?;
+    // A workspace of its own, because it is built for another target.
+    run(&mut cargo(["fmt", "--manifest-path", "hook-runtime/tests/guests/Cargo.toml", "--check"]))?;
     run(&mut cargo(["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"]))?;
     run(cargo(["doc", "--workspace", "--no-deps", "--locked"]).env("RUSTDOCFLAGS", "-D warnings"))?;
     check_dependencies()?;

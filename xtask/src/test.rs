@@ -3,12 +3,16 @@
 use std::{
     fmt,
     io::{self, Write as _},
+    path::Path,
     process::{Command, Stdio},
 };
 
 use anyhow::{Context as _, Result, bail};
 
 use crate::shell::{self, cargo, with_cluster};
+
+/// What hooks are built for.
+const WASM: &str = "wasm32-wasip2";
 
 /// Arguments of `test`.
 #[derive(Debug, clap::Args)]
@@ -20,6 +24,7 @@ pub(crate) struct TestArgs {
 
 pub(crate) fn run(args: &TestArgs) -> Result<()> {
     ensure_restic()?;
+    ensure_wasm()?;
     // Built first, so that no cluster idles beside the compiler.
     shell::run(&mut cargo(["test", "--workspace", "--no-run"]))?;
     with_cluster("test", |cluster| {
@@ -81,6 +86,16 @@ fn ensure_restic() -> Result<()> {
         "--no-install-recommends",
         "restic",
     ]))
+}
+
+/// The tests of the hook runtime build hooks.
+fn ensure_wasm() -> Result<()> {
+    let folder = Command::new("rustc").args(["--print", "target-libdir", "--target", WASM]).output();
+    let folder = folder.context("could not run rustc")?.stdout;
+    if Path::new(String::from_utf8_lossy(&folder).trim()).is_dir() {
+        return Ok(());
+    }
+    shell::run(Command::new("rustup").args(["target", "add", WASM]))
 }
 
 fn succeeds(command: &mut Command) -> bool {

@@ -1,0 +1,173 @@
+//! The configuration: which hooks run, from which files, and what each is granted. What is not named is not granted.
+
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::{Component as PathPart, Path, PathBuf},
+};
+
+use serde::Deserialize;
+
+/// Where the runtime listens when nothing is said.
+const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9911);
+/// Bytes of a configuration.
+const LARGEST: u64 = 1024 * 1024;
+/// Enough for a Rust hook; one in Python needs more.
+const MEMORY: u32 = 32;
+/// Beyond it a hook is an application of its own.
+const MOST_MEMORY: u32 = 1024;
+
+/// The configuration file.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Configuration {
+    #[serde(default)]
+    listen: Option<SocketAddr>,
+    folder: PathBuf,
+    hooks: BTreeMap<String, HookConfiguration>,
+}
+
+/// One hook.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct HookConfiguration {
+    /// A file in the folder.
+    pub(crate) component: PathBuf,
+    /// Digest that the file must have, in hex.
+    #[serde(default)]
+    pub(crate) sha256: Option<String>,
+    /// Addresses that it may connect to by TCP.
+    #[serde(default)]
+    pub(crate) connect: Vec<SocketAddr>,
+    /// Values of its settings.
+    #[serde(default)]
+    pub(crate) settings: BTreeMap<String, String>,
+    /// Files that have its secrets.
+    #[serde(default)]
+    pub(crate) secrets: BTreeMap<String, PathBuf>,
+    /// Mount points that it may have frozen.
+    #[serde(default)]
+    pub(crate) mounts: BTreeMap<String, PathBuf>,
+    /// Memory that it may use.
+    #[serde(default = "default_memory", rename = "memoryMiB")]
+    pub(crate) memory: u32,
+}
+
+fn default_memory() -> u32 {
+    MEMORY
+}
+
+/// Why a configuration cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigurationError {
+    /// The file cannot be read.
+    #[error("could not read the configuration `{}`", .0.display())]
+    Read(PathBuf, #[source] std::io::Error),
+    /// It is larger than a configuration is.
+    #[error("the configuration `{}` has more than {LARGEST} bytes", .0.display())]
+    Large(PathBuf),
+    /// It is not what it should be.
+    #[error("the configuration `{}` cannot be used", .0.display())]
+    Yaml(PathBuf, #[source] Box<serde_saphyr::Error>),
+    /// Others than the pod could connect.
+    #[error("`listen` must be an address of the loopback, because whoever connects can freeze: {0}")]
+    NotLoopback(SocketAddr),
+    /// The name of a hook.
+    #[error("a hook's name must be a DNS label of at most 63 characters: `{0}`")]
+    Name(String),
+    /// A component outside of the folder.
+    #[error("the component of hook `{0}` must be a file name in the folder: `{file}`", file = .1.display())]
+    Component(String, PathBuf),
+    /// Too much memory, or none.
+    #[error("`memoryMiB` of hook `{0}` must be 1 to {MOST_MEMORY}: {1}")]
+    Memory(String, u32),
+}
+
+impl Configuration {
+    /// Reads a file.
+    pub fn read(path: &Path) -> Result<Self, ConfigurationError> {
+        let failed = |source| ConfigurationError::Read(path.to_owned(), source);
+        if std::fs::metadata(path).map_err(failed)?.len() > LARGEST {
+            return Err(ConfigurationError::Large(path.to_owned()));
+        }
+        let text = std::fs::read_to_string(path).map_err(failed)?;
+        Self::parse(&text, path)
+    }
+
+    /// Where to listen.
+    pub fn listen(&self) -> SocketAddr {
+        self.listen.unwrap_or(LISTEN)
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    pub(crate) fn hooks(&self) -> &BTreeMap<String, HookConfiguration> {
+        &self.hooks
+    }
+
+    fn parse(text: &str, path: &Path) -> Result<Self, ConfigurationError> {
+        let configuration: Self = serde_saphyr::from_str(text)
+            .map_err(|source| ConfigurationError::Yaml(path.to_owned(), Box::new(source)))?;
+        let listen = configuration.listen();
+        if !listen.ip().is_loopback() {
+            return Err(ConfigurationError::NotLoopback(listen));
+        }
+        for (name, hook) in &configuration.hooks {
+            if !hook_protocol::path::is_hook_name(name) {
+                return Err(ConfigurationError::Name(name.clone()));
+            }
+            if !matches!(hook.component.components().collect::<Vec<_>>()[..], [PathPart::Normal(_)]) {
+                return Err(ConfigurationError::Component(name.clone(), hook.component.clone()));
+            }
+            if !(1..=MOST_MEMORY).contains(&hook.memory) {
+                return Err(ConfigurationError::Memory(name.clone(), hook.memory));
+            }
+        }
+        Ok(configuration)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    fn parse(text: &str) -> Result<Configuration, ConfigurationError> {
+        Configuration::parse(text, Path::new("hooks.yaml"))
+    }
+
+    #[test]
+    fn grants_nothing_that_is_not_named() {
+        let configuration = parse("folder: /hooks\nhooks: {db: {component: db.wasm}}").unwrap();
+        assert_eq!(configuration.listen(), LISTEN);
+        let hook = &configuration.hooks()["db"];
+        assert!(hook.connect.is_empty() && hook.secrets.is_empty() && hook.mounts.is_empty());
+        assert_eq!(hook.memory, MEMORY);
+    }
+
+    #[rstest]
+    #[case::all_interfaces(
+        "listen: 0.0.0.0:9911\nfolder: /h\nhooks: {}",
+        "must be an address of the loopback"
+    )]
+    #[case::address_of_the_pod(
+        "listen: 10.0.0.7:9911\nfolder: /h\nhooks: {}",
+        "must be an address of the loopback"
+    )]
+    #[case::upper_case("folder: /h\nhooks: {DB: {component: a}}", "DNS label")]
+    #[case::climbing("folder: /h\nhooks: {db: {component: ../a}}", "must be a file name in the folder")]
+    #[case::absolute("folder: /h\nhooks: {db: {component: /a}}", "must be a file name in the folder")]
+    #[case::no_memory("folder: /h\nhooks: {db: {component: a, memoryMiB: 0}}", "must be 1 to 1024")]
+    #[case::unknown_grant("folder: /h\nhooks: {db: {component: a, conect: []}}", "cannot be used")]
+    #[case::name_for_an_address(
+        "folder: /h\nhooks: {db: {component: a, connect: ['db:5432']}}",
+        "cannot be used"
+    )]
+    fn refuses(#[case] text: &str, #[case] expected: &str) {
+        let error = parse(text).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+}

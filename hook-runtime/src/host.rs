@@ -1,0 +1,110 @@
+//! What a hook may ask of the runtime: one file for each interface of the WIT package. A guest is hostile, so every text
+//! and number it gives is bounded here.
+
+mod configuration;
+mod log;
+mod mounts;
+
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc};
+
+use wasmtime::{StoreLimits, component::ResourceTable};
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView, sockets::SocketAddrUse};
+
+pub(crate) use self::{log::HookLog, mounts::Mounts};
+use crate::{
+    bindings::kubectl_backup::hook::types::{self, ErrorKind},
+    configuration::HookConfiguration,
+};
+
+/// What one hook is granted.
+#[derive(Debug, Default)]
+pub(crate) struct Grants {
+    pub(crate) connect: Vec<SocketAddr>,
+    /// Values of the settings that the hook describes, its defaults included.
+    pub(crate) settings: BTreeMap<String, String>,
+    pub(crate) secrets: BTreeMap<String, PathBuf>,
+    pub(crate) mounts: Mounts,
+}
+
+impl Grants {
+    pub(crate) fn new(configuration: &HookConfiguration, settings: BTreeMap<String, String>) -> Self {
+        Self {
+            connect: configuration.connect.clone(),
+            settings,
+            secrets: configuration.secrets.clone(),
+            mounts: Mounts::new(&configuration.mounts),
+        }
+    }
+}
+
+/// What the runtime keeps for one instance.
+pub(crate) struct State {
+    wasi: WasiCtx,
+    table: ResourceTable,
+    pub(crate) limits: StoreLimits,
+    grants: Arc<Grants>,
+    log: Arc<HookLog>,
+}
+
+impl State {
+    /// Nothing of WASI has anything behind it but clocks, random numbers, the log as stderr, and granted addresses.
+    pub(crate) fn new(grants: &Arc<Grants>, log: &Arc<HookLog>, limits: StoreLimits) -> Self {
+        let granted = Arc::clone(grants);
+        let wasi = WasiCtx::builder()
+            .allow_tcp(true)
+            .allow_udp(false)
+            .allow_ip_name_lookup(false)
+            .socket_addr_check(move |address, purpose| {
+                let allowed = may_use(&granted.connect, address, purpose);
+                Box::pin(async move { allowed })
+            })
+            .stderr(log::Stderr(Arc::clone(log)))
+            .build();
+        Self { wasi, table: ResourceTable::new(), limits, grants: Arc::clone(grants), log: Arc::clone(log) }
+    }
+}
+
+fn may_use(granted: &[SocketAddr], address: SocketAddr, purpose: SocketAddrUse) -> bool {
+    match purpose {
+        SocketAddrUse::TcpConnect => granted.contains(&address),
+        // Connecting binds to any port of any address, and that is asked for too.
+        SocketAddrUse::TcpBind => address.ip().is_unspecified() && address.port() == 0,
+        _ => false,
+    }
+}
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+impl types::Host for State {}
+
+fn denied(message: String) -> types::Error {
+    types::Error { kind: ErrorKind::Denied, message }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::granted("127.0.0.1:5432", SocketAddrUse::TcpConnect, true)]
+    #[case::other_port("127.0.0.1:5433", SocketAddrUse::TcpConnect, false)]
+    #[case::other_address("10.0.0.1:5432", SocketAddrUse::TcpConnect, false)]
+    #[case::implicit_bind("0.0.0.0:0", SocketAddrUse::TcpBind, true)]
+    #[case::own_port("0.0.0.0:80", SocketAddrUse::TcpBind, false)]
+    #[case::listen("127.0.0.1:5432", SocketAddrUse::TcpListen, false)]
+    #[case::datagram("127.0.0.1:5432", SocketAddrUse::UdpSend, false)]
+    fn uses_only_granted_addresses(
+        #[case] address: SocketAddr,
+        #[case] purpose: SocketAddrUse,
+        #[case] expected: bool,
+    ) {
+        let granted = ["127.0.0.1:5432".parse().unwrap()];
+        assert_eq!(may_use(&granted, address, purpose), expected);
+    }
+}

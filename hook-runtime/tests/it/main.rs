@@ -1,0 +1,8 @@
+//! The program as it runs in a pod, with real components: leases that end in every way, and hooks that misbehave.
+
+mod application;
+mod guest;
+mod hostile;
+mod lease;
+mod process;
+mod start;

@@ -1,0 +1,203 @@
+//! The program as a process, and a client that speaks to it as any would.
+
+use std::{
+    fmt::Write as _,
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::{SocketAddr, TcpStream},
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::{Arc, Condvar, Mutex},
+    time::Duration,
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::{application::Application, guest};
+
+/// Far beyond what is waited for, so that a busy machine fails nothing.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// A runtime with one hook named `guest`.
+pub(crate) struct Runtime {
+    child: Child,
+    log: Arc<(Mutex<Log>, Condvar)>,
+    folder: TempDir,
+}
+
+#[derive(Default)]
+struct Log {
+    lines: Vec<String>,
+    ended: bool,
+}
+
+/// What the configuration of the hook has beside its component.
+pub(crate) fn granted(application: &Application, behaviour: &str) -> Value {
+    json!({
+        "component": "guest.wasm",
+        "connect": [application.address()],
+        "settings": { "address": application.address().to_string(), "behaviour": behaviour },
+        "secrets": { "password": "/etc/passwd" },
+    })
+}
+
+impl Runtime {
+    pub(crate) fn with_behaviour(application: &Application, behaviour: &str) -> Self {
+        Self::start(&granted(application, behaviour))
+    }
+
+    /// Starts it; it may refuse to.
+    pub(crate) fn start(hook: &Value) -> Self {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        std::fs::copy(guest::component(), folder.path().join("guest.wasm")).expect("the guest can be copied");
+        std::fs::write(folder.path().join("password"), "secret\n").expect("a file can be written");
+        let mut hook = hook.clone();
+        hook["secrets"].as_object_mut().into_iter().for_each(|secrets| {
+            secrets.entry("password").and_modify(|path| *path = json!(folder.path().join("password")));
+        });
+        // JSON is YAML.
+        let configuration =
+            json!({ "listen": "127.0.0.1:0", "folder": folder.path(), "hooks": { "guest": hook } })
+                .to_string();
+        std::fs::write(folder.path().join("hooks.yaml"), configuration).expect("a file can be written");
+        let mut child = Command::new(env!("CARGO_BIN_EXE_hook-runtime"))
+            .arg("--config")
+            .arg(folder.path().join("hooks.yaml"))
+            .stdin(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        let log: Arc<(Mutex<Log>, Condvar)> = Arc::default();
+        let stderr = BufReader::new(child.stderr.take().expect("it is piped"));
+        let shared = Arc::clone(&log);
+        std::thread::spawn(move || {
+            for line in stderr.lines().map_while(Result::ok) {
+                shared.0.lock().expect("no holder panicked").lines.push(line);
+                shared.1.notify_all();
+            }
+            shared.0.lock().expect("no holder panicked").ended = true;
+            shared.1.notify_all();
+        });
+        Self { child, log, folder }
+    }
+
+    pub(crate) fn connect(&self) -> Client {
+        let line = self.wait_for_line("listening on ");
+        let address: SocketAddr =
+            line.rsplit(' ').next().and_then(|word| word.parse().ok()).expect("an address");
+        Client(BufReader::new(TcpStream::connect(address).expect("the runtime listens")))
+    }
+
+    /// The first line with this text, when it comes.
+    pub(crate) fn wait_for_line(&self, text: &str) -> String {
+        let found = |log: &Log| log.lines.iter().find(|line| line.contains(text)).cloned();
+        let log = self.log.0.lock().expect("no holder panicked");
+        let (log, _) = self
+            .log
+            .1
+            .wait_timeout_while(log, PATIENCE, |log| found(log).is_none() && !log.ended)
+            .expect("no holder panicked");
+        found(&log).unwrap_or_else(|| panic!("no line with `{text}`:\n{}", log.lines.join("\n")))
+    }
+
+    pub(crate) fn lines(&self) -> Vec<String> {
+        self.log.0.lock().expect("no holder panicked").lines.clone()
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        let id = i32::try_from(self.child.id()).expect("ids are small");
+        kill_process(Pid::from_raw(id).expect("it has an id"), signal).expect("it can be signalled");
+    }
+
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        self.child.wait().expect("it can be waited for")
+    }
+
+    pub(crate) fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
+    /// How the last lease ended, once it has.
+    pub(crate) fn last(&self) -> Value {
+        let mut client = self.connect();
+        loop {
+            let (_, status) = client.get("/v1/hooks/guest");
+            if status["state"] == "free" && !status["last"].is_null() {
+                return status["last"].clone();
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+impl Drop for Runtime {
+    fn drop(&mut self) {
+        // It may be gone already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// One connection.
+pub(crate) struct Client(BufReader<TcpStream>);
+
+impl Client {
+    pub(crate) fn get(&mut self, path: &str) -> (u16, Value) {
+        self.send("GET", path, "");
+        self.receive()
+    }
+
+    /// A step of the hook `guest`.
+    pub(crate) fn step(&mut self, step: &str) -> (u16, Value) {
+        self.begin(step);
+        self.receive()
+    }
+
+    /// Asks for a step and does not wait for the answer.
+    pub(crate) fn begin(&mut self, step: &str) {
+        self.send("POST", &format!("/v1/hooks/guest/{step}"), "");
+    }
+
+    pub(crate) fn heartbeat(&mut self) -> (u16, Value) {
+        self.send("POST", "/v1/heartbeat", "");
+        self.receive()
+    }
+
+    pub(crate) fn prepare(&mut self, limits: &Value) -> (u16, Value) {
+        let terms = json!({
+            "restorePoint": "rp",
+            "pod": { "namespace": "shop", "name": "db-0", "uid": "2d0c" },
+            "cut": "atomic",
+            "limits": limits,
+        });
+        self.post("/v1/hooks/guest/prepare", &terms.to_string())
+    }
+
+    pub(crate) fn post(&mut self, path: &str, body: &str) -> (u16, Value) {
+        self.send("POST", path, body);
+        self.receive()
+    }
+
+    fn send(&mut self, method: &str, path: &str, body: &str) {
+        let mut request = format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\n");
+        write!(request, "content-length: {}\r\n\r\n{body}", body.len()).expect("a string takes all");
+        self.0.get_mut().write_all(request.as_bytes()).expect("the runtime reads");
+    }
+
+    pub(crate) fn receive(&mut self) -> (u16, Value) {
+        let mut line = String::new();
+        self.0.read_line(&mut line).expect("the runtime answers");
+        let status = line.split(' ').nth(1).and_then(|word| word.parse().ok()).expect("a status");
+        let mut length = 0;
+        while line.trim_end() != "" {
+            line.clear();
+            self.0.read_line(&mut line).expect("the runtime answers");
+            if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+                length = value.trim().parse().expect("a length");
+            }
+        }
+        let mut body = vec![0; length];
+        self.0.read_exact(&mut body).expect("the runtime answers");
+        (status, serde_json::from_slice(&body).expect("JSON"))
+    }
+}
