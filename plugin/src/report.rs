@@ -13,6 +13,7 @@ pub mod missing;
 pub mod objects;
 pub mod printer;
 pub mod progress;
+pub mod question;
 pub mod restore;
 pub mod restore_points;
 pub mod restores;

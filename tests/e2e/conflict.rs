@@ -371,3 +371,29 @@ fn replace_makes_each_kind_anew_and_never_what_would_take_others_along() {
     );
     stage.world.wait_until("the old replica set to go", || pods().is_empty());
 }
+
+#[test]
+#[ignore = "needs cluster: cargo xtask test"]
+fn a_service_gets_real_ports_and_addresses_from_a_patch() {
+    let world = World::new();
+    world.apply(
+        "{apiVersion: v1, kind: Service, metadata: {name: web}, spec: {type: NodePort, selector: {app: web}, \
+         ports: [{name: http, port: 80}, {name: admin, port: 81}]}}",
+    );
+    world.kubectl_backup(&["create", "-n", world.namespace(), "-q"]).success();
+    let service = || world.object("service/web").unwrap()["spec"].clone();
+    let point = format!("latest:{}", world.namespace());
+    for change in [
+        r#"[{"op": "replace", "path": "/spec/type", "value": "ClusterIP"}]"#,
+        r#"[{"op": "remove", "path": "/spec/ports/1"}]"#,
+    ] {
+        world.kubectl(&["patch", "service/web", "--type=json", "-p", change]).success();
+        let words = ["restore", &point, "service/web", "--on-conflict=patch", "--yes", "-o", "json"];
+        let result = world.kubectl_backup(&words).success().json();
+        assert_eq!(result["counts"]["patched"], 1, "{result:#}");
+        assert_eq!(service()["type"], "NodePort");
+        let ports = service()["ports"].as_array().unwrap().clone();
+        assert_eq!(ports.len(), 2);
+        assert!(ports.iter().all(|port| port["nodePort"].as_u64() >= Some(30000)), "{ports:#?}");
+    }
+}

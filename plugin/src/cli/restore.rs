@@ -109,7 +109,7 @@ pub struct RestoreArgs {
     pub exact: bool,
     /// Delete what was made in the selection since: bring it back to exactly the saved state, together with
     /// `--on-conflict=patch --exact`
-    #[arg(long, conflicts_with = "objects")]
+    #[arg(long, conflicts_with_all = ["objects", "map_namespace"])]
     pub prune: bool,
     /// Show what would happen and change nothing
     #[arg(long, value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "client")]

@@ -16,7 +16,7 @@ use crate::{
         point_reference::{PointReferenceError, resolve_named},
         restore_runs::{by_id, runs},
     },
-    report::terminal::clean_line,
+    report::{question, terminal::clean_line},
 };
 
 use super::{
@@ -98,14 +98,8 @@ fn choose(
 
 async fn confirmed(chosen: &[RestorePoint]) -> anyhow::Result<bool> {
     let names: Vec<String> = chosen.iter().map(shown).collect();
-    blocking(move || {
-        dialoguer::Confirm::new()
-            .with_prompt(format!("Delete {}?", names.join(", ")))
-            .default(false)
-            .interact()
-            .context("could not ask on the terminal")
-    })
-    .await
+    let question = format!("Delete {}?", names.join(", "));
+    blocking(move || question::agrees(&question).context("could not ask on the terminal")).await
 }
 
 #[cfg(test)]

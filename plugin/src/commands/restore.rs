@@ -153,7 +153,6 @@ async fn make_plan(
     if !request.rules.fields().is_empty() {
         plan.require_live();
     }
-    dependants::find(cluster, &mut plan, &discovery.kinds).await?;
     if args.prune {
         if !plan.unreadable.is_empty() {
             return Err(Failure::new(
@@ -167,6 +166,8 @@ async fn make_plan(
         let extras = prune::find(cluster, &plan, coverage).await?;
         plan.delete(extras);
     }
+    dependants::find(cluster, &mut plan, &discovery.kinds).await?;
+    plan.mind_dependants();
     Ok(Some((plan, kinds)))
 }
 

@@ -88,6 +88,9 @@ async fn propose(
     decide(&mut plan, &chain, &seen, force);
     keep_namespaces_in_use(&cluster, &kinds, &mut plan).await?;
     find_dependants(&cluster, &mut plan, &discovery.kinds).await?;
+    if force == Force::No {
+        plan.mind_dependants();
+    }
     let run = (!args.no_undo).then(|| run_of(&chain.last));
     Ok(Proposal {
         cluster,

@@ -7,6 +7,9 @@ use super::{
     restore_record::RestoreMark,
 };
 
+/// What an object that was written is counted as.
+const WRITES: [&str; 5] = ["created", "patched", "replaced", "renamed", "deleted"];
+
 /// How a restore ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -65,6 +68,12 @@ impl RestoreRun {
             Some(mark) => mark.counts.get(done).copied().unwrap_or_default(),
             None => self.mark.counts.get(planned).copied().unwrap_or_default(),
         }
+    }
+
+    /// Whether it came to its end and wrote nothing: all was refused.
+    pub fn changed_nothing(&self) -> bool {
+        let result = self.result.as_ref().and_then(|result| result.summary.restore.as_ref());
+        result.is_some_and(|mark| WRITES.iter().all(|word| !mark.counts.contains_key(*word)))
     }
 
     /// Whether it takes another one back.

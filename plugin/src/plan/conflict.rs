@@ -43,11 +43,16 @@ pub struct Resolution {
 }
 
 impl Resolution {
-    /// Whether a patch leaves a differing field as it is: one that only the live object has, unless the patch is exact,
-    /// and one that the user keeps.
+    /// Whether a patch leaves, or would leave, a differing field as it is: one that only the live object has, unless the
+    /// patch is exact, and one that the user keeps.
     pub fn leaves(&self, path: &FieldPath, change: FieldChange, manager: Option<&str>) -> bool {
-        self.policy == ConflictPolicy::Patch
-            && (change == FieldChange::OnlyLive && !self.exact || self.keeps(path, manager))
+        let is_extra = change == FieldChange::OnlyLive && !self.exact;
+        match self.policy {
+            ConflictPolicy::Patch => is_extra || self.keeps(path, manager),
+            // What a patch, which the reason speaks of, would leave.
+            ConflictPolicy::Skip => is_extra,
+            _ => false,
+        }
     }
 
     /// Whether a patch leaves the field at `path`, owned by `manager`, as the user says.

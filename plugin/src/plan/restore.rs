@@ -232,6 +232,42 @@ impl RestorePlan {
         }));
     }
 
+    /// Says what depends on objects that are replaced, and lets stay what others would go with: objects that are not to
+    /// be deleted themselves and that no controller makes again.
+    pub fn mind_dependants(&mut self) {
+        let deleted: BTreeSet<ObjectKey> = self
+            .objects
+            .iter()
+            .filter(|object| object.decision.action == Action::Delete)
+            .map(|object| object.target().clone())
+            .collect();
+        for object in &mut self.objects {
+            let mut lost = object
+                .dependants
+                .iter()
+                .filter(|dependant| !dependant.made_by_controller && !deleted.contains(&dependant.key))
+                .map(|dependant| format!("{}/{}", dependant.key.resource, dependant.key.name));
+            let Some(first) = lost.next() else { continue };
+            let others = match lost.count() {
+                0 => first,
+                more => format!("{first} and {more} more"),
+            };
+            object.decision = match object.decision.action {
+                Action::Delete => Decision::because(
+                    Action::Refuse,
+                    format!("not deleted: it owns {others}, which would go with it; delete it by hand"),
+                ),
+                Action::Replace => {
+                    let reason = object.decision.reason.take().unwrap_or_default();
+                    let owns =
+                        format!("{reason}; it owns {others}, which stay and are linked to the new one");
+                    Decision::because(Action::Replace, owns)
+                }
+                _ => continue,
+            };
+        }
+    }
+
     /// The indices of objects that will be deleted, by step; the last step is to be done first.
     pub fn deletions(&self) -> BTreeMap<Position, Vec<usize>> {
         self.indices(|action| action == Action::Delete)

@@ -111,7 +111,7 @@ pub fn latest_to_undo<'runs>(
 ) -> Result<&'runs RestoreRun, RunReferenceError> {
     runs.iter()
         .filter(|run| is_of(run, cluster_uid))
-        .find(|run| !run.is_undo() && run.state != RunState::Undone)
+        .find(|run| !run.is_undo() && run.state != RunState::Undone && !run.changed_nothing())
         .ok_or(RunReferenceError::None("taken back"))
 }
 

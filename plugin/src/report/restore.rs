@@ -166,7 +166,7 @@ fn reason<S: State>(object: &RestoredObject<S>) -> String {
     if object.state.is_notable() {
         let fields = differing(&object.differences);
         if !text.is_empty() && !fields.is_empty() {
-            text.push(' ');
+            text.push_str(if text.ends_with("differs") { " " } else { "; differs " });
         }
         text.push_str(&fields);
         if let Some(DecidedBy::Rule { reason, .. }) = &object.decided_by {

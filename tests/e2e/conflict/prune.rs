@@ -1,6 +1,6 @@
 //! Back to exactly the saved state: what was made since is deleted.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::SAVED;
 use crate::world::World;
@@ -46,4 +46,37 @@ fn prune_deletes_what_was_made_since_and_nothing_else() {
     assert_eq!(exact["counts"]["deleted"], 2, "{exact:#}");
     assert_eq!(names(), before.replace("configmap/since\n", "").replace("secret/since\n", ""));
     world.kubectl_backup(&["diff", &point]).success();
+}
+
+#[test]
+#[ignore = "needs cluster: cargo xtask test"]
+fn what_others_depend_on_is_not_deleted_from_under_them() {
+    let world = World::new();
+    let made = |kind: &str, name: &str, owner: Option<&str>| {
+        let mut metadata = json!({"name": name});
+        if let Some(owner) = owner {
+            let uid = &world.object(&format!("configmap/{owner}")).unwrap()["metadata"]["uid"];
+            metadata["ownerReferences"] =
+                json!([{"apiVersion": "v1", "kind": "ConfigMap", "name": owner, "uid": uid}]);
+        }
+        world.apply(&json!({"apiVersion": "v1", "kind": kind, "metadata": metadata}).to_string());
+    };
+    made("ConfigMap", "saved", None);
+    world.kubectl_backup(&["create", "-n", world.namespace(), "-q"]).success();
+    made("ConfigMap", "parent", None);
+    made("Secret", "precious", Some("parent"));
+    let point = format!("latest:{}", world.namespace());
+    let words = ["restore", &point, "--exclude", "secrets", "--prune", "--yes", "-o", "json"];
+    let pruned = world.kubectl_backup(&words).exits_with(3).json();
+    assert_eq!(pruned["counts"]["refused"], 1, "{pruned:#}");
+    assert!(pruned.to_string().contains("secrets/precious"), "{pruned:#}");
+    assert!(world.object("secret/precious").is_some() && world.object("configmap/parent").is_some());
+
+    // Nor does taking a restore back delete what somebody hung on to an object that it made.
+    world.kubectl(&["delete", "configmap/saved"]).success();
+    world.kubectl_backup(&["restore", &point, "configmap/saved", "--yes", "-q"]).success();
+    made("Secret", "later", Some("saved"));
+    let undone = world.kubectl_backup(&["undo", "--yes", "-o", "json"]);
+    assert!(undone.stdout.contains("secrets/later"), "{undone:?}");
+    assert!(world.object("secret/later").is_some() && world.object("configmap/saved").is_some());
 }

@@ -1,4 +1,4 @@
-//! Finding what depends on the objects that a restore replaces, before it deletes any of them.
+//! Finding what depends on the objects that a restore replaces or deletes, before it deletes any of them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,9 +18,9 @@ use crate::{
 /// Lists under way at once.
 const PARALLEL: usize = 8;
 
-/// Notes in the plan which live objects name a replaced one as their owner.
+/// Notes in the plan which live objects name a replaced or deleted one as their owner.
 ///
-/// Only namespaces with something to replace are looked through. A kind that may not be listed is passed over: what it
+/// Only namespaces with something to delete are looked through. A kind that may not be listed is passed over: what it
 /// holds is deleted by the garbage collector at worst, as after any deletion by this user.
 pub(in crate::commands) async fn find(
     cluster: &Cluster,
@@ -31,7 +31,7 @@ pub(in crate::commands) async fn find(
         .objects
         .iter()
         .enumerate()
-        .filter(|(_, object)| object.decision.action == Action::Replace)
+        .filter(|(_, object)| matches!(object.decision.action, Action::Replace | Action::Delete))
         .filter_map(|(index, object)| Some((object.uid.clone()?, index)))
         .collect();
     if replaced.is_empty() {

@@ -48,7 +48,7 @@ impl Writer {
         let wanted = self.rules.fields().narrow(&wanted, &live);
         let mut draft = Draft::new(live, wanted, patch.resolution);
         let preview = self.settle(patch, &mut draft).await?;
-        let mut target = preview.body;
+        let mut target = draft.stated(preview.body);
         if patch.resolution.exact {
             target = self.remove_the_rest(patch, &mut draft, target).await?;
         }

@@ -26,7 +26,7 @@ use crate::{
         restore::{RestorePlan, facts::Kinds, prepare::Preparation},
         undo::{Undoing, planned_changes},
     },
-    report::{printer::LONGEST_NAME, progress::Progress, restore as report},
+    report::{printer::LONGEST_NAME, progress::Progress, question, restore as report},
 };
 
 use super::{
@@ -143,8 +143,7 @@ impl Proposal {
             report::objects(writes),
             self.cluster.context()
         );
-        let question = crate::report::terminal::clean_line(&question).into_owned();
-        blocking(move || Ok(dialoguer::Confirm::new().with_prompt(question).default(false).interact()?)).await
+        blocking(move || Ok(question::agrees(&question)?)).await
     }
 
     /// Does it.

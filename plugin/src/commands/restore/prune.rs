@@ -32,10 +32,11 @@ pub(super) async fn find(
     coverage: Coverage<'_>,
 ) -> anyhow::Result<Vec<Extra>> {
     let namespaces = plan.namespaces();
-    let listable = coverage
-        .kinds
-        .iter()
-        .filter(|kind| kind.scope == Scope::Namespaced && coverage.manifest.kind(&kind.resource).is_some());
+    let listable = coverage.kinds.iter().filter(|kind| {
+        kind.scope == Scope::Namespaced
+            && coverage.manifest.kind(&kind.resource).is_some()
+            && coverage.wanted.kinds.admits(&kind.resource)
+    });
     let lists = listable.flat_map(|kind| namespaces.iter().map(move |namespace| (kind, namespace)));
     let found: Vec<Vec<Extra>> = stream::iter(lists)
         .map(|(kind, &(saved, target))| extras(cluster, coverage, kind, saved, target))

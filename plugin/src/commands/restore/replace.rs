@@ -62,7 +62,11 @@ impl Writer {
             return Ok(Finished::new(Outcome::Replaced));
         }
         course.deleted = Some(live);
-        if let Err(finished) = self.wait_for_deletion(job.kind, job.key).await {
+        if let Err(mut finished) = self.wait_for_deletion(job.kind, job.key).await {
+            finished.notes.push(
+                "its deletion has begun and ends when its finalizers are gone; --resume then makes the saved one"
+                    .to_owned(),
+            );
             return Ok(finished);
         }
         self.succeed(job, course).await

@@ -22,7 +22,7 @@ use crate::{
     },
     plan::{
         conflict::{ConflictPolicy, rules::Rules},
-        field_path::FieldPath,
+        field_path::{FieldPath, Step},
         map_namespace::NamespaceMap,
         point_reference::Incomplete,
         restore::{fields::Fields, prepare::Preparation, wanted::Wanted},
@@ -197,7 +197,15 @@ fn fields(args: &RestoreArgs) -> anyhow::Result<Fields> {
             )
         })
     };
-    Ok(Fields::new(args.fields.iter().map(parse).collect::<Result<_, _>>()?))
+    let paths = args.fields.iter().map(parse).collect::<Result<Vec<_>, _>>()?;
+    if let Some(path) = paths.iter().find(|path| is_the_servers(path)) {
+        return Err(UsageError::with_hint(
+            format!("--field `{path}`: the server keeps this field, and no restore sets it"),
+            "for example: spec.replicas, data['app.conf'], metadata.labels",
+        )
+        .into());
+    }
+    Ok(Fields::new(paths))
 }
 
 /// The word that names the restore point.
@@ -238,6 +246,19 @@ fn wanted(args: &RestoreArgs, manifest: &Manifest, session: &Session) -> anyhow:
         // A field brings no other object along.
         cluster_scoped: if args.fields.is_empty() { args.filter.cluster_scoped } else { ClusterScoped::None },
     })
+}
+
+/// `status`, and what the server writes into the metadata.
+fn is_the_servers(path: &FieldPath) -> bool {
+    let field = |place: usize| match path.steps().get(place) {
+        Some(Step::Field(name)) => name.as_str(),
+        _ => "",
+    };
+    match field(0) {
+        "status" | "apiVersion" | "kind" => true,
+        "metadata" => !matches!(field(1), "labels" | "annotations" | "finalizers" | "ownerReferences"),
+        _ => false,
+    }
 }
 
 /// A mistyped source would restore over the original instead of beside it.

@@ -320,7 +320,7 @@ impl Shown<'_> {
             self.printer.note(&note);
         }
         self.printer.note(&format!("{} {}: {}", self.voice.done(), self.point, report::summary(objects)));
-        if let Some(id) = self.undo_point {
+        if let Some(id) = self.undo_point.filter(|_| objects.iter().any(|object| object.state.is_write())) {
             self.printer.note(&format!("Take it back: kubectl backup undo {id}"));
         }
         if interrupted {

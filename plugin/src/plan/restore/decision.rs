@@ -42,8 +42,9 @@ pub(super) fn decision(
         None => Live::Absent,
         Some(live) => live.state(),
     };
-    if matches!(candidate.origin, Origin::Needed | Origin::Invented) && state == Live::Different {
-        // Only asked to be there.
+    let is_only_needed = matches!(candidate.origin, Origin::Needed | Origin::Invented);
+    if is_only_needed && matches!(state, Live::Different | Live::Unreadable) {
+        // Only asked to be there. Whoever has rights in it need not have that of reading it.
         return Decision::plain(Action::Unchanged);
     }
     if let Some(renamed) = &candidate.renamed {

@@ -22,6 +22,10 @@ const MOST_LEAVES: usize = 256;
 const SERVER_METADATA: [&str; 6] =
     ["managedFields", "resourceVersion", "generation", "creationTimestamp", "uid", "selfLink"];
 
+/// What the last `kubectl apply` said. A patch is none, and leaves it as it is, so that the next apply finds what is to be
+/// removed.
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
 /// A patch in the making.
 #[derive(Clone, Debug)]
 pub struct Draft {
@@ -36,7 +40,8 @@ pub struct Draft {
 
 impl Draft {
     /// To set what `wanted` states on `live`, except what `resolution` keeps.
-    pub fn new(live: Value, wanted: Value, resolution: &Resolution) -> Self {
+    pub fn new(live: Value, mut wanted: Value, resolution: &Resolution) -> Self {
+        set_last_applied(&mut wanted, last_applied(&live).cloned());
         let found = differences(&wanted, &live, MOST_LEAVES).fields;
         let set = found.into_iter().filter(|field| field.change != FieldChange::OnlyLive);
         let leaves: Vec<_> = set.map(|field| field.path).collect();
@@ -112,6 +117,22 @@ impl Draft {
         self.left.push(FieldProblem { field: path.to_string(), message: message.to_owned() });
     }
 
+    /// What of the server's `preview` is to be written: all but what neither side states. Those are defaults, which the
+    /// server sets again, and placeholders for addresses and ports that it only allocates for real.
+    pub fn stated(&self, preview: Value) -> Value {
+        let mut target = preview;
+        for field in differences(&target.clone(), &self.live, MOST_LEAVES).fields {
+            if field.change == FieldChange::OnlySaved {
+                match field.path.get(&self.wanted) {
+                    // A path that was found can be set.
+                    Some(value) => drop(field.path.set(&mut target, value.clone())),
+                    None => drop(field.path.remove(&mut target)),
+                }
+            }
+        }
+        target
+    }
+
     fn give_way(&mut self, path: &FieldPath) {
         match path.get(&self.live) {
             // A path that was found in one of the two can be set in the other, or need not be.
@@ -119,6 +140,29 @@ impl Draft {
             None => drop(path.remove(&mut self.wanted)),
         }
         self.leaves.retain(|leaf| leaf != path);
+    }
+}
+
+/// The annotation that the last `kubectl apply` left on an object.
+pub fn last_applied(object: &Value) -> Option<&Value> {
+    object["metadata"]["annotations"].get(LAST_APPLIED)
+}
+
+/// Sets or removes that annotation.
+pub fn set_last_applied(object: &mut Value, value: Option<Value>) {
+    match value {
+        Some(value) if object["metadata"].is_object() => {
+            let annotations = &mut object["metadata"]["annotations"];
+            if annotations.is_object() || annotations.is_null() {
+                annotations[LAST_APPLIED] = value;
+            }
+        }
+        Some(_) => {}
+        None => {
+            if let Some(Value::Object(annotations)) = object.pointer_mut("/metadata/annotations") {
+                annotations.shift_remove(LAST_APPLIED);
+            }
+        }
     }
 }
 
@@ -256,6 +300,27 @@ mod tests {
         assert_eq!(draft.wanted()["spec"]["selector"]["a"], "1");
         assert_eq!(draft.wanted()["spec"]["replicas"], 2);
         assert_eq!(draft.left.len(), 1);
+    }
+
+    #[test]
+    fn what_the_server_fills_in_is_left_to_it() {
+        let live = json!({"spec": {"type": "ClusterIP", "ports": [{"port": 80, "protocol": "TCP"}]}});
+        let wanted = json!({"spec": {"type": "NodePort", "ports": [
+            {"port": 80, "protocol": "TCP"}, {"port": 81, "protocol": "TCP"}]}});
+        let preview = json!({"spec": {"type": "NodePort", "externalTrafficPolicy": "Cluster", "ports": [
+            {"port": 80, "protocol": "TCP", "nodePort": 32769}, {"port": 81, "protocol": "TCP", "nodePort": 32770}]}});
+        let draft = Draft::new(live, wanted.clone(), &Resolution::default());
+        assert_eq!(draft.stated(preview)["spec"], wanted["spec"]);
+    }
+
+    #[test]
+    fn a_patch_is_no_apply_and_leaves_what_the_last_one_said() {
+        let annotated = |said: &str| json!({"metadata": {"annotations": {LAST_APPLIED: said}}});
+        let draft = Draft::new(annotated("live"), annotated("saved"), &Resolution::default());
+        assert_eq!(last_applied(draft.wanted()), Some(&json!("live")));
+        assert!(draft.leaves().is_empty());
+        let draft = Draft::new(json!({"metadata": {}}), annotated("saved"), &Resolution::default());
+        assert_eq!(last_applied(draft.wanted()), None);
     }
 
     #[test]

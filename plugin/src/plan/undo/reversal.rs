@@ -11,7 +11,10 @@ use crate::{
         field_difference::differences,
         field_owner::FieldOwners,
         field_path::{FieldPath, Step},
-        restore::{content::content, merge::merge_patch},
+        restore::{
+            content::content,
+            merge::{last_applied, merge_patch, set_last_applied},
+        },
     },
 };
 
@@ -81,6 +84,9 @@ pub fn reversal(resource: &GroupResource, former: &Value, live: &Value, trust: T
                 left.push(problem(&field.path.to_string(), owner));
             }
         }
+    }
+    if trust == Trust::All {
+        set_last_applied(&mut target, last_applied(former).cloned());
     }
     Reversal { patch: merge_patch(live, &target), left }
 }
