@@ -1,11 +1,11 @@
 //! A question on the terminal, answered with a line: yes or no.
 //!
-//! dialoguer's `Confirm` hides the cursor, does not give it back when the process is interrupted, and ignores the end of
-//! the input; its `Input` reads a plain line.
+//! dialoguer's `Confirm` hides the cursor and does not give it back when the process is interrupted; its `Input` reads a
+//! plain line.
 
 use super::terminal::clean_line;
 
-/// Asks; anything but `y` or `yes`, the end of the input included, is a no.
+/// Asks; anything but `y` or `yes` is a no.
 ///
 /// # Errors
 /// The terminal cannot be read.
