@@ -12,6 +12,8 @@ use std::{
     sync::Arc,
 };
 
+use jiff::Timestamp;
+
 use crate::{
     archive::Repository,
     cli::undo::UndoArgs,
@@ -30,6 +32,7 @@ use crate::{
             decide::{Force, MIXED, put_back, take_away},
         },
     },
+    report::age::age,
 };
 
 use super::{
@@ -55,9 +58,22 @@ pub(crate) async fn run(args: UndoArgs, session: &Session) -> anyhow::Result<Exi
     let repository = session.repository().await?;
     let (archive, word) = (repository.clone(), args.restore.clone());
     let chain = blocking(move || Chain::find(&archive, &word, &identity)).await?;
+    session.printer.note(&told(&chain.last));
     let proposal = propose(chain, &args, cluster, repository).await?;
     let asking = Asking { dry_run: args.dry_run, explain: false, agreed: args.yes };
     Box::pin(proposal.put(asking, session)).await
+}
+
+/// Which restore is taken back: with `latest` the user has not said so.
+fn told(run: &RestoreRun) -> String {
+    let point = &run.undo_point;
+    let age = age(Timestamp::now(), point.created);
+    format!(
+        "taking back the restore of {} ({}), made {age} ago, {}",
+        run.mark.name,
+        point.summary.scope,
+        run.state.word()
+    )
 }
 
 async fn propose(
