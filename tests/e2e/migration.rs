@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::world::World;
+use crate::world::{World, without_its_life};
 
 const APPLICATION: &str = include_str!("migration/application.yaml");
 const TRANSFORMS: &str = "apiVersion: backup.kubectl.io/v1alpha1
@@ -27,14 +27,7 @@ fn content(world: &World) -> Vec<Value> {
     let binding = format!("clusterrolebinding/app-{}", world.namespace());
     objects.extend(world.cluster_object(&binding));
     for object in &mut objects {
-        object.as_object_mut().unwrap().remove("status");
-        let metadata = object["metadata"].as_object_mut().unwrap();
-        for field in ["uid", "resourceVersion", "generation", "creationTimestamp", "managedFields"] {
-            metadata.remove(field);
-        }
-        if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
-            annotations.remove("deployment.kubernetes.io/revision");
-        }
+        without_its_life(object);
         if object["metadata"]["annotations"] == json!({}) {
             object["metadata"].as_object_mut().unwrap().remove("annotations");
         }

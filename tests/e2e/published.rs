@@ -5,7 +5,7 @@ use std::{fs, path::PathBuf, process::Command};
 
 use serde_json::Value;
 
-use crate::world::World;
+use crate::world::{World, without_its_life};
 
 const RESOURCES: &str = include_str!("published/resources.yaml");
 
@@ -59,14 +59,7 @@ fn content(world: &World) -> Vec<Value> {
     let mut objects: Vec<Value> = list["items"].as_array().unwrap().clone();
     objects.extend(CLUSTER_SCOPED.iter().map(|object| world.cluster_object(object).unwrap()));
     for object in &mut objects {
-        object.as_object_mut().unwrap().remove("status");
-        let metadata = object["metadata"].as_object_mut().unwrap();
-        for field in ["uid", "resourceVersion", "generation", "creationTimestamp", "managedFields"] {
-            metadata.remove(field);
-        }
-        if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
-            annotations.remove("deployment.kubernetes.io/revision");
-        }
+        without_its_life(object);
         if let Some(spec) = object.get_mut("spec").and_then(Value::as_object_mut) {
             spec.remove("clusterIP");
             spec.remove("clusterIPs");

@@ -15,7 +15,7 @@ use std::{thread, time::Duration};
 
 use serde_json::{Value, json};
 
-use crate::world::{Output, World};
+use crate::world::{Output, World, without_its_life};
 
 const SHOP: &str = include_str!("restore/shop.yaml");
 
@@ -50,15 +50,8 @@ impl World {
 
 fn essential(object: &Value) -> Value {
     let mut object = object.clone();
-    object.as_object_mut().unwrap().remove("status");
-    let metadata = object["metadata"].as_object_mut().unwrap();
-    for field in ["uid", "resourceVersion", "generation", "creationTimestamp", "managedFields"] {
-        metadata.remove(field);
-    }
-    if let Some(Value::Object(annotations)) = metadata.get_mut("annotations") {
-        annotations.remove("deployment.kubernetes.io/revision");
-    }
-    if let Some(Value::Array(owners)) = metadata.get_mut("ownerReferences") {
+    without_its_life(&mut object);
+    if let Some(Value::Array(owners)) = object["metadata"].get_mut("ownerReferences") {
         for owner in owners {
             owner.as_object_mut().unwrap().remove("uid");
         }

@@ -289,6 +289,18 @@ impl Output {
     }
 }
 
+/// `object` without its status, its identity and what the server and the rollout count: what is left can come back.
+pub(crate) fn without_its_life(object: &mut Value) {
+    object.as_object_mut().unwrap().remove("status");
+    let metadata = object["metadata"].as_object_mut().unwrap();
+    for field in ["uid", "resourceVersion", "generation", "creationTimestamp", "managedFields"] {
+        metadata.remove(field);
+    }
+    if let Some(Value::Object(annotations)) = metadata.get_mut("annotations") {
+        annotations.remove("deployment.kubernetes.io/revision");
+    }
+}
+
 /// A name that nothing else in the cluster has: `PREFIX-` and 12 hexadecimal digits.
 pub(crate) fn unique(prefix: &str) -> String {
     // Seeded from the system's randomness, and counted up within the process.

@@ -34,6 +34,12 @@ fn webhooks(world: &World, name: &str, service: &str, policy: &str) -> Value {
             "clientConfig": {"service": {"namespace": world.namespace(), "name": service}}}]})
 }
 
+/// Saves the objects of `kinds`, also those outside the namespace.
+fn back_up(world: &World, kinds: &str) {
+    let words = ["create", "-n", world.namespace(), "--cluster-scoped=all", "--include", kinds, "-q"];
+    world.kubectl_backup(&words).success();
+}
+
 #[test]
 #[ignore = "needs cluster: cargo xtask test"]
 fn a_webhook_configuration_waits_for_its_backend_and_says_what_holds_meanwhile() {
@@ -48,17 +54,7 @@ fn a_webhook_configuration_waits_for_its_backend_and_says_what_holds_meanwhile()
         world.apply(&object.to_string());
     }
     let kinds = "services,validatingwebhookconfigurations";
-    world
-        .kubectl_backup(&[
-            "create",
-            "-n",
-            world.namespace(),
-            "--cluster-scoped=all",
-            "--include",
-            kinds,
-            "-q",
-        ])
-        .success();
+    back_up(&world, kinds);
     world.kubectl(&["delete", "service/ready", "service/never"]).success();
     world.kubectl(&["delete", "validatingwebhookconfiguration", &ready, &never]).success();
 
@@ -176,17 +172,7 @@ fn objects_of_an_aggregated_api_come_back_once_it_is_available() {
     aggregated.apply();
     let things = format!("things.{}", aggregated.group);
     let kinds = format!("services,apiservices,{things}");
-    world
-        .kubectl_backup(&[
-            "create",
-            "-n",
-            world.namespace(),
-            "--cluster-scoped=all",
-            "--include",
-            &kinds,
-            "-q",
-        ])
-        .success();
+    back_up(&world, &kinds);
     world.kubectl(&["delete", &format!("{things}/one")]).success();
     world.kubectl(&["delete", "apiservice", &aggregated.api_service()]).success();
     world.kubectl(&["delete", "service/api"]).success();
