@@ -9,6 +9,7 @@ pub mod field_difference;
 pub mod field_owner;
 pub mod field_path;
 pub mod glob;
+pub mod last_applied;
 pub mod left_out;
 pub mod map_namespace;
 pub mod merge_keys;

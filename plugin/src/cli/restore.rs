@@ -4,29 +4,12 @@ use std::path::PathBuf;
 
 use clap::{ValueEnum, ValueHint};
 
-use crate::model::restore_record::RestoreRequest;
+use crate::model::{restoration::ConflictPolicy, restore_record::RestoreRequest};
 
 use super::{
     output::OutputFormat,
     selection::{FilterArgs, NamespaceArgs},
 };
-
-/// What to do with an object that is already in the cluster and differs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum OnConflict {
-    /// Leave the live object as it is; the default.
-    Skip,
-    /// Set what the saved object states; leave what only the live one has.
-    Patch,
-    /// Delete the live object and make the saved one; asked of the server first.
-    Replace,
-    /// Make the saved object beside the live one, under its name and a suffix.
-    Rename,
-    /// Show each conflict and ask what to do with it.
-    Ask,
-    /// Change nothing at all if any object exists and differs.
-    Fail,
-}
 
 /// The suffix without `--rename-suffix`.
 const DEFAULT_SUFFIX: &str = "-restored";
@@ -97,7 +80,7 @@ pub struct RestoreArgs {
     pub keep_finalizers: bool,
     /// What to do with an object that exists and differs
     #[arg(long, value_enum)]
-    pub on_conflict: Option<OnConflict>,
+    pub on_conflict: Option<ConflictPolicy>,
     /// File of rules that say what to do with which object; the first that matches decides (docs/rules.md)
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub rules: Option<PathBuf>,

@@ -216,7 +216,7 @@ fn changes(
         let change = match (state, &last) {
             (Saved::Unreadable, _) => Change::Unreadable,
             (Saved::Object(body), before) => {
-                let content = normalise(body, Status::Ignore);
+                let content = normalise(body.clone(), Status::Ignore);
                 let change = match before {
                     None => Change::Created,
                     Some((_, before)) if *before == content => Change::Unchanged,

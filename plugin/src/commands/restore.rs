@@ -37,10 +37,13 @@ use std::{
 use anyhow::Context;
 
 use crate::{
-    cli::restore::{DryRun, OnConflict, RestoreArgs},
+    cli::restore::{DryRun, RestoreArgs},
     cluster::Cluster,
     exit::ExitStatus,
-    model::{resource::GroupResource, restoration::Action},
+    model::{
+        resource::GroupResource,
+        restoration::{Action, ConflictPolicy},
+    },
     plan::restore::{
         Candidate, RestorePlan, collision::collisions, facts::Kinds, prune::Coverage, rules::Rule,
     },
@@ -199,7 +202,7 @@ fn check(args: &RestoreArgs) -> Result<(), UsageError> {
             "ask for one after the other",
         ));
     }
-    if args.on_conflict == Some(OnConflict::Ask) {
+    if args.on_conflict == Some(ConflictPolicy::Ask) {
         need_terminal(args)?;
     }
     if only_planned(args) || args.yes || can_ask() {

@@ -2,30 +2,14 @@
 
 pub mod rules;
 
+pub use crate::model::restoration::ConflictPolicy;
+
 use crate::model::restoration::{Action, DecidedBy, FieldChange};
 
 use super::{
     field_path::{FieldPath, pattern::FieldPattern},
     glob,
 };
-
-/// What to do with an object that is in the cluster and differs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum ConflictPolicy {
-    /// Leave the live object as it is.
-    #[default]
-    Skip,
-    /// Set what the saved object states; leave what only the live one has.
-    Patch,
-    /// Delete the live object and make the saved one.
-    Replace,
-    /// Make the saved object beside the live one, under another name.
-    Rename,
-    /// Show it and ask.
-    Ask,
-    /// Change nothing at all if any object exists and differs.
-    Fail,
-}
 
 /// How the conflict of one object is resolved.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -8,11 +8,10 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::sanitize::fields::descend;
+use super::{last_applied::LAST_APPLIED, sanitize::fields::descend};
 use crate::model::{object::ObjectKey, resource::GroupResource};
 
 const NAME_LABEL: &str = "kubernetes.io/metadata.name";
-const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// A word of `--map-namespace` that cannot be used.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]

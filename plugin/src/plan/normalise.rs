@@ -10,6 +10,8 @@
 
 use serde_json::{Map, Value};
 
+use super::last_applied::LAST_APPLIED;
+
 /// Whether `status` is content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
@@ -45,7 +47,7 @@ const ANNOTATIONS: &[&str] = &[
     "deployment.kubernetes.io/revision-history",
     "deprecated.daemonset.template.generation",
     "endpoints.kubernetes.io/last-change-trigger-time",
-    "kubectl.kubernetes.io/last-applied-configuration",
+    LAST_APPLIED,
     "kubernetes.io/service-account.uid",
     "pv.kubernetes.io/bind-completed",
     "pv.kubernetes.io/bound-by-controller",
@@ -65,9 +67,8 @@ const FINALIZERS: &[&str] = &[
     "service.kubernetes.io/load-balancer-cleanup",
 ];
 
-/// The content of `object`. Doing it twice changes nothing more.
-pub fn normalise(object: &Value, status: Status) -> Value {
-    let mut content = object.clone();
+/// The content of an object. Doing it twice changes nothing more.
+pub fn normalise(mut content: Value, status: Status) -> Value {
     let group = group_of(&content).to_owned();
     let kind = content["kind"].as_str().unwrap_or_default().to_owned();
     // Before the metadata that they read is gone.

@@ -53,14 +53,6 @@ impl Progress {
         Self { printer: printer.clone(), bar, plain }
     }
 
-    /// Learns how many steps there are.
-    pub fn set_total(&self, total: u64) {
-        self.bar.set_length(total);
-        if self.printer.draws_progress() {
-            self.bar.set_style(style(true));
-        }
-    }
-
     /// `steps` more are done.
     pub fn advance(&self, steps: u64) {
         self.bar.inc(steps);

@@ -91,8 +91,8 @@ impl Shown {
         let Some(key) = before.as_ref().or(after.as_ref()).map(|object| object.key.clone()) else {
             return Ok(());
         };
-        let before = before.map(|object| normalise(&object.body, self.status));
-        let after = after.map(|object| normalise(&object.body, self.status));
+        let before = before.map(|object| normalise(object.body, self.status));
+        let after = after.map(|object| normalise(object.body, self.status));
         let change = match (&before, &after) {
             (Some(_), None) => Change::Removed,
             (None, Some(_)) => Change::Added,

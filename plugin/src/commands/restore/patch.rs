@@ -45,7 +45,7 @@ impl Writer {
         if !self.preparation.map.is_empty() && patch.kind.resource.plural == "clusterrolebindings" {
             keep_live_subjects(&mut wanted, &live);
         }
-        let wanted = self.rules.fields().narrow(&wanted, &live);
+        let wanted = self.rules.fields().narrow(wanted, &live);
         let mut draft = Draft::new(live, wanted, patch.resolution);
         let preview = self.settle(patch, &mut draft).await?;
         let mut target = draft.stated(preview.body);

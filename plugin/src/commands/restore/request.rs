@@ -6,7 +6,7 @@ use clap::ValueEnum;
 
 use crate::{
     archive::Repository,
-    cli::restore::{OnConflict, RestoreArgs},
+    cli::restore::RestoreArgs,
     commands::{
         failure::{Failure, UsageError},
         point::{self, OpenPoint},
@@ -55,19 +55,6 @@ pub(super) struct Request {
     pub(super) transform_files: Vec<RequestFile>,
     /// Name and text of the rules file.
     pub(super) rules_file: Option<(String, String)>,
-}
-
-impl From<OnConflict> for ConflictPolicy {
-    fn from(word: OnConflict) -> Self {
-        match word {
-            OnConflict::Skip => Self::Skip,
-            OnConflict::Patch => Self::Patch,
-            OnConflict::Replace => Self::Replace,
-            OnConflict::Rename => Self::Rename,
-            OnConflict::Ask => Self::Ask,
-            OnConflict::Fail => Self::Fail,
-        }
-    }
 }
 
 impl Request {
@@ -125,8 +112,8 @@ impl Request {
         selection.exclude_kinds.clone_from(&args.filter.exclude_kinds);
         selection.label_selector.clone_from(&args.filter.selector);
         selection.cluster_scoped = args.filter.cluster_scoped;
-        let name = |policy: OnConflict| policy.to_possible_value().map(|word| word.get_name().to_owned());
-        let may_rename = matches!(args.on_conflict, Some(OnConflict::Rename | OnConflict::Ask))
+        let name = |policy: ConflictPolicy| policy.to_possible_value().map(|word| word.get_name().to_owned());
+        let may_rename = matches!(args.on_conflict, Some(ConflictPolicy::Rename | ConflictPolicy::Ask))
             || self.rules_file.is_some();
         Ok(RestoreRequest {
             map_namespace: args.map_namespace.clone(),
@@ -182,7 +169,7 @@ impl Request {
 
 /// The fields of `--field`; they are set, so no policy but `patch` goes with them.
 fn fields(args: &RestoreArgs) -> anyhow::Result<Fields> {
-    if !args.fields.is_empty() && args.on_conflict.is_some_and(|policy| policy != OnConflict::Patch) {
+    if !args.fields.is_empty() && args.on_conflict.is_some_and(|policy| policy != ConflictPolicy::Patch) {
         return Err(UsageError::with_hint(
             "--field sets fields of a live object, and goes with --on-conflict=patch only",
             "leave --on-conflict out",

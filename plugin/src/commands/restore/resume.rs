@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use crate::{
     archive::{ReadFilter, Repository},
     cli::{
-        restore::{OnConflict, RestoreArgs},
+        restore::RestoreArgs,
         selection::{FilterArgs, NamespaceArgs},
     },
     cluster::WriteError,
@@ -26,6 +26,7 @@ use crate::{
     },
     model::{
         object::ObjectKey,
+        restoration::ConflictPolicy,
         restore_point::RestorePointId,
         restore_record::{Change, RestoreRequest},
         restore_run::{RestoreRun, RunState},
@@ -33,7 +34,7 @@ use crate::{
     },
     plan::{
         restore::rules::{Rule, rule},
-        restore_runs::{by_id, is_of, latest_to_resume},
+        restore_runs::{by_id, latest_to_resume},
     },
 };
 
@@ -125,14 +126,7 @@ fn read(
 
 fn check(last: &RestoreRun, cluster_uid: &str) -> anyhow::Result<()> {
     let id = &last.undo_point.id;
-    if !is_of(last, cluster_uid) {
-        let context = &last.undo_point.summary.context;
-        return Err(Failure::new(
-            format!("restore {id} was made in another cluster, that of context `{context}`"),
-            "choose that cluster with --context",
-        )
-        .into());
-    }
+    journal::expect_cluster(last, cluster_uid)?;
     let left =
         last.result.as_ref().and_then(|result| result.summary.restore.as_ref()).map_or(0, |it| it.left);
     match last.state {
@@ -192,7 +186,7 @@ fn again(args: RestoreArgs, source: RestorePointId, request: RestoreRequest) -> 
         Namespaces::All => NamespaceArgs { namespaces: Vec::new(), all_namespaces: true },
         Namespaces::Named(names) => NamespaceArgs { namespaces: names.clone(), all_namespaces: false },
     };
-    let on_conflict = request.on_conflict.as_deref().map(|word| OnConflict::from_str(word, false));
+    let on_conflict = request.on_conflict.as_deref().map(|word| ConflictPolicy::from_str(word, false));
     let on_conflict = on_conflict.transpose().map_err(|_| {
         Failure::new(
             "the restore was asked for with a policy that this version does not know",

@@ -105,7 +105,7 @@ fn suffix(args: &RestoreArgs) -> Result<String, UsageError> {
 /// What the options say of every conflict.
 fn resolution(args: &RestoreArgs) -> Resolution {
     let only_fields = (!args.fields.is_empty()).then_some(ConflictPolicy::Patch);
-    let policy = args.on_conflict.map(Into::into).or(only_fields);
+    let policy = args.on_conflict.or(only_fields);
     Resolution {
         policy: policy.unwrap_or_default(),
         exact: args.exact,

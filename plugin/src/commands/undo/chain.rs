@@ -158,14 +158,7 @@ impl Chain {
 
 fn check(named: &RestoreRun, runs: &[RestoreRun], cluster_uid: &str) -> anyhow::Result<()> {
     let id = &named.undo_point.id;
-    if !is_of(named, cluster_uid) {
-        let context = &named.undo_point.summary.context;
-        return Err(Failure::new(
-            format!("restore {id} was made in another cluster, that of context `{context}`"),
-            "choose that cluster with --context",
-        )
-        .into());
-    }
+    journal::expect_cluster(named, cluster_uid)?;
     if named.state == RunState::Undone {
         let by = runs.iter().find(|run| run.mark.undoes.as_ref() == Some(named.root()));
         let by = by.map_or_else(|| "ID".to_owned(), |run| run.undo_point.id.to_string());

@@ -16,7 +16,7 @@ pub fn content(resource: &GroupResource, mut body: Value) -> Value {
     // With no volume kept, a claim compares equal wherever its data lies.
     sanitize(resource, &mut body, &SanitizeContext::default());
     owners::forget_uids(&mut body);
-    normalise(&body, Status::Ignore)
+    normalise(body, Status::Ignore)
 }
 
 /// A digest of what counts as content. 128 bits of SHA-256: a chance hit is out of the question, and a made one

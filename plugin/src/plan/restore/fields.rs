@@ -44,11 +44,11 @@ impl Fields {
 
     /// What to set on `live`: the fields alone, with the keys of the list items they are in. Of a list that the server
     /// does not merge the other items are those of the live object.
-    pub fn narrow(&self, saved: &Value, live: &Value) -> Value {
+    pub fn narrow(&self, saved: Value, live: &Value) -> Value {
         if self.is_empty() {
-            return saved.clone();
+            return saved;
         }
-        let overlaid = self.overlay(saved, live);
+        let overlaid = self.overlay(&saved, live);
         let mut parts = self.0.iter().filter_map(|path| path.skeleton(&overlaid));
         let mut whole = parts.next().unwrap_or_default();
         for part in parts {
@@ -96,7 +96,7 @@ mod tests {
     #[case::one_of_a_list_that_is_not_merged(&["spec.template.spec.containers[name=web].args[0]"],
         json!({"template": {"spec": {"containers": [{"name": "web", "args": ["a", "y", "z"]}]}}}))]
     fn only_the_field_is_set(#[case] paths: &[&str], #[case] spec: Value) {
-        let narrow = fields(paths).narrow(&saved(), &live());
+        let narrow = fields(paths).narrow(saved(), &live());
         assert_eq!(narrow["metadata"], json!({"name": "web", "namespace": "shop"}));
         assert_eq!(narrow["spec"], spec);
     }

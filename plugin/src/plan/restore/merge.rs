@@ -12,6 +12,7 @@ use crate::{
         field_difference::differences,
         field_owner::FieldOwners,
         field_path::{FieldPath, Step},
+        last_applied::{last_applied, set_last_applied},
     },
 };
 
@@ -21,10 +22,6 @@ const MOST_LEAVES: usize = 256;
 /// Metadata that the server keeps for itself.
 const SERVER_METADATA: [&str; 6] =
     ["managedFields", "resourceVersion", "generation", "creationTimestamp", "uid", "selfLink"];
-
-/// What the last `kubectl apply` said. A patch is none, and leaves it as it is, so that the next apply finds what is to be
-/// removed.
-const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// A patch in the making.
 #[derive(Clone, Debug)]
@@ -41,6 +38,7 @@ pub struct Draft {
 impl Draft {
     /// To set what `wanted` states on `live`, except what `resolution` keeps.
     pub fn new(live: Value, mut wanted: Value, resolution: &Resolution) -> Self {
+        // A patch is no apply: the next one must still find what the last one said.
         set_last_applied(&mut wanted, last_applied(&live).cloned());
         let found = differences(&wanted, &live, MOST_LEAVES).fields;
         let set = found.into_iter().filter(|field| field.change != FieldChange::OnlyLive);
@@ -120,8 +118,9 @@ impl Draft {
     /// What of the server's `preview` is to be written: all but what neither side states. Those are defaults, which the
     /// server sets again, and placeholders for addresses and ports that it only allocates for real.
     pub fn stated(&self, preview: Value) -> Value {
+        let found = differences(&preview, &self.live, MOST_LEAVES).fields;
         let mut target = preview;
-        for field in differences(&target.clone(), &self.live, MOST_LEAVES).fields {
+        for field in found {
             if field.change == FieldChange::OnlySaved {
                 match field.path.get(&self.wanted) {
                     // A path that was found can be set.
@@ -140,29 +139,6 @@ impl Draft {
             None => drop(path.remove(&mut self.wanted)),
         }
         self.leaves.retain(|leaf| leaf != path);
-    }
-}
-
-/// The annotation that the last `kubectl apply` left on an object.
-pub fn last_applied(object: &Value) -> Option<&Value> {
-    object["metadata"]["annotations"].get(LAST_APPLIED)
-}
-
-/// Sets or removes that annotation.
-pub fn set_last_applied(object: &mut Value, value: Option<Value>) {
-    match value {
-        Some(value) if object["metadata"].is_object() => {
-            let annotations = &mut object["metadata"]["annotations"];
-            if annotations.is_object() || annotations.is_null() {
-                annotations[LAST_APPLIED] = value;
-            }
-        }
-        Some(_) => {}
-        None => {
-            if let Some(Value::Object(annotations)) = object.pointer_mut("/metadata/annotations") {
-                annotations.shift_remove(LAST_APPLIED);
-            }
-        }
     }
 }
 
@@ -249,6 +225,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::plan::last_applied::LAST_APPLIED;
 
     #[rstest]
     #[case::nothing(json!({"a": 1}), json!({"a": 1}), None)]

@@ -1,6 +1,6 @@
 //! Removing fields of a JSON object by path, without leaving empty maps behind.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 /// Removes the field at `path`; parents that become empty stay, since `spec: {}` may be required.
 pub(in crate::plan) fn remove(body: &mut Value, path: &[&str]) {
@@ -33,11 +33,6 @@ pub(in crate::plan) fn remove_items(body: &mut Value, path: &[&str], unwanted: i
     if emptied {
         remove(body, path);
     }
-}
-
-/// The annotations of `body`.
-pub(in crate::plan) fn annotations(body: &Value) -> Option<&Map<String, Value>> {
-    body.get("metadata")?.get("annotations")?.as_object()
 }
 
 /// `metadata.name`, empty when there is none.

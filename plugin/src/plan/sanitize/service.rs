@@ -2,9 +2,8 @@
 
 use serde_json::Value;
 
-use super::fields::{annotations, descend, remove};
-
-const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+use super::fields::{descend, remove};
+use crate::plan::last_applied::last_applied;
 
 pub(super) fn service(body: &mut Value) {
     // Without a uid it was cleaned before, and what told chosen from allocated values is gone.
@@ -39,10 +38,8 @@ struct Chosen {
 
 impl Chosen {
     fn of(body: &Value) -> Self {
-        let applied: Option<Value> = annotations(body)
-            .and_then(|all| all.get(LAST_APPLIED))
-            .and_then(Value::as_str)
-            .and_then(|text| serde_json::from_str(text).ok());
+        let applied: Option<Value> =
+            last_applied(body).and_then(Value::as_str).and_then(|text| serde_json::from_str(text).ok());
         let managed: Vec<Value> = body["metadata"]["managedFields"]
             .as_array()
             .into_iter()

@@ -165,11 +165,6 @@ impl KindFilter {
         self.include.as_ref().is_some_and(|include| include.contains(resource))
             && !self.exclude.contains(resource)
     }
-
-    /// Whether `--exclude` named it.
-    pub fn excludes(&self, resource: &GroupResource) -> bool {
-        self.exclude.contains(resource)
-    }
 }
 
 #[cfg(test)]

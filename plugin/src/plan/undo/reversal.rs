@@ -11,10 +11,8 @@ use crate::{
         field_difference::differences,
         field_owner::FieldOwners,
         field_path::{FieldPath, Step},
-        restore::{
-            content::content,
-            merge::{last_applied, merge_patch, set_last_applied},
-        },
+        last_applied::{last_applied, set_last_applied},
+        restore::{content::content, merge::merge_patch},
     },
 };
 

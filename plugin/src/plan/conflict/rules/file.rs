@@ -62,7 +62,7 @@ struct Entry {
     name: Option<String>,
     #[serde(default, rename = "match")]
     matching: Matching,
-    policy: Policy,
+    policy: ConflictPolicy,
     exact: Option<bool>,
     #[serde(default)]
     keep: Keep,
@@ -88,35 +88,11 @@ enum ScopeWord {
     Cluster,
 }
 
-#[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "camelCase")]
-enum Policy {
-    Skip,
-    Patch,
-    Replace,
-    Rename,
-    Ask,
-    Fail,
-}
-
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 struct Keep {
     fields: Vec<Spanned<String>>,
     managers: Vec<String>,
-}
-
-impl From<Policy> for ConflictPolicy {
-    fn from(word: Policy) -> Self {
-        match word {
-            Policy::Skip => Self::Skip,
-            Policy::Patch => Self::Patch,
-            Policy::Replace => Self::Replace,
-            Policy::Rename => Self::Rename,
-            Policy::Ask => Self::Ask,
-            Policy::Fail => Self::Fail,
-        }
-    }
 }
 
 impl RuleFile {
@@ -148,7 +124,7 @@ impl RuleFile {
             return Err(wrong(entry, format!("a file has at most {MOST} rules")));
         }
         let Entry { name, matching, policy, exact, keep, reason } = &entry.value;
-        let patches = matches!(policy, Policy::Patch | Policy::Ask);
+        let patches = matches!(policy, ConflictPolicy::Patch | ConflictPolicy::Ask);
         if !patches && (exact.is_some() || !keep.fields.is_empty() || !keep.managers.is_empty()) {
             return Err(wrong(entry, "`exact` and `keep` say how to patch; the policy is another one"));
         }
@@ -159,7 +135,7 @@ impl RuleFile {
             return Err(wrong(entry, "what is cluster-scoped has no namespace: it never matches"));
         }
         let resolution = Resolution {
-            policy: (*policy).into(),
+            policy: *policy,
             exact: exact.unwrap_or(false),
             keep_fields: patterns(&keep.fields)?,
             keep_managers: keep.managers.clone(),
