@@ -1,8 +1,8 @@
-//! `cargo xtask cluster`: control planes for tests, by hand.
+//! `cargo xtask cluster`: clusters for tests, by hand.
 
 use anyhow::Result;
 use clap::Subcommand;
-use test_cluster::{Lifetime, TestCluster, state::Health};
+use test_cluster::{Lifetime, NODE_SUFFIX, TestCluster, node, state::Health};
 
 use crate::shell::say;
 
@@ -14,9 +14,12 @@ const DEFAULT_NAME: &str = "e2e";
 pub(crate) enum ClusterVerb {
     /// Start a cluster, or find the running one, and print its kubeconfig's path
     Up {
-        /// Which one
-        #[arg(long, default_value = DEFAULT_NAME)]
-        name: String,
+        /// Which one [default: e2e, with a node e2e-node]
+        #[arg(long)]
+        name: Option<String>,
+        /// With a node that runs pods; needs root
+        #[arg(long)]
+        node: bool,
     },
     /// Stop a cluster and remove all it kept
     Down {
@@ -37,9 +40,16 @@ pub(crate) enum ClusterVerb {
 
 pub(crate) fn run(verb: ClusterVerb) -> Result<()> {
     match verb {
-        ClusterVerb::Up { name } => {
-            let cluster = TestCluster::start(&name, Lifetime::UntilStopped)?;
-            say(&format!("cluster `{name}` is up; use it with:"))?;
+        ClusterVerb::Up { name, node } => {
+            let cluster = if node {
+                node::install_missing()?;
+                let name = name.unwrap_or_else(|| format!("{DEFAULT_NAME}{NODE_SUFFIX}"));
+                TestCluster::start_with_node(&name, Lifetime::UntilStopped)?
+            } else {
+                let name = name.unwrap_or_else(|| DEFAULT_NAME.to_owned());
+                TestCluster::start(&name, Lifetime::UntilStopped)?
+            };
+            say(&format!("cluster `{}` is up; use it with:", cluster.name()))?;
             print(&format!("export KUBECONFIG={}", cluster.kubeconfig().display()))
         }
         ClusterVerb::Down { name, all: false } => down(&name),
@@ -72,7 +82,10 @@ fn status(only: Option<&str>) -> Result<()> {
             Health::Broken => "broken: `cluster up` starts it anew",
             Health::Stale => "stale: the next start of any cluster removes it",
         };
-        print(&format!("{}\t{}\t{}\t{health}", record.name, record.server, record.kubeconfig().display()))?;
+        let node =
+            record.node.as_ref().map_or("no node".to_owned(), |node| format!("node {}", node.address()));
+        let (server, kubeconfig) = (&record.server, record.kubeconfig());
+        print(&format!("{}\t{server}\t{}\t{node}\t{health}", record.name, kubeconfig.display()))?;
     }
     Ok(())
 }

@@ -13,7 +13,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use test_cluster::{Lifetime, TestCluster};
+use test_cluster::{Lifetime, NODE_SUFFIX, TestCluster};
 
 static INTERRUPTED: OnceLock<Arc<AtomicBool>> = OnceLock::new();
 /// A program that was told to end gets this long before it is ended.
@@ -136,8 +136,8 @@ pub fn with_cluster<T>(purpose: &str, work: impl FnOnce(&TestCluster) -> Result<
         check_interrupted()?;
         work(&cluster)
     });
-    // A test may have started the second one.
-    for name in [name.clone(), format!("{name}-other")] {
+    // A test may have started the others.
+    for name in [name.clone(), format!("{name}-other"), format!("{name}{NODE_SUFFIX}")] {
         TestCluster::stop(&name).with_context(|| format!("could not stop the test cluster `{name}`"))?;
     }
     outcome

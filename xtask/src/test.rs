@@ -9,10 +9,15 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 
+use test_cluster::node;
+
 use crate::shell::{self, cargo, with_cluster};
 
 /// What hooks are built for.
 const WASM: &str = "wasm32-wasip2";
+
+/// Part of the path of all tests that need a node.
+const ON_A_NODE: &str = "on_a_node";
 
 /// Arguments of `test`.
 #[derive(Debug, clap::Args)]
@@ -25,14 +30,25 @@ pub(crate) struct TestArgs {
 pub(crate) fn run(args: &TestArgs) -> Result<()> {
     ensure_restic()?;
     ensure_wasm()?;
+    let no_node = node::unavailable();
+    if no_node.is_none() {
+        node::install_missing()?;
+    }
     // Built first, so that no cluster idles beside the compiler.
     shell::run(&mut cargo(["test", "--workspace", "--no-run"]))?;
     with_cluster("test", |cluster| {
         // One failure shall not hide another.
         let mut tests = cargo(["test", "--workspace", "--no-fail-fast", "--", "--include-ignored"]);
         tests.args(&args.filter).env("KUBECTL_BACKUP_TEST_CLUSTER", cluster.name());
+        if no_node.is_some() {
+            tests.args(["--skip", ON_A_NODE]);
+        }
         let mut tally = Tally::default();
         let outcome = shell::run_and_look(&mut tests, |line| tally.take(line));
+        if let Some(reason) = &no_node {
+            writeln!(io::stdout(), "\nSKIPPED: every test in a module named `{ON_A_NODE}`: {reason}")
+                .context("could not write to stdout")?;
+        }
         writeln!(io::stdout(), "\n{tally}").context("could not write to stdout")?;
         outcome
     })

@@ -61,13 +61,16 @@ impl Assets {
     }
 
     fn built() -> Result<Self> {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let go_mod =
-            fs::read_to_string(folder.join("go.mod")).context("could not read the module's `go.mod`")?;
-        let linker_flags = linker_flags(&kubernetes_version(&go_mod)?);
-        let module = GoModule { folder, packages: &PACKAGES, linker_flags: &linker_flags };
-        Self::given(&module.built("cluster")?)
+        Self::given(&build_kubernetes(&PACKAGES, "cluster")?)
     }
+}
+
+/// A folder with programs of Kubernetes and of the module beside this crate. `area` names the part of the cache.
+pub(crate) fn build_kubernetes(packages: &[&str], area: &str) -> Result<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let go_mod = fs::read_to_string(folder.join("go.mod")).context("could not read the module's `go.mod`")?;
+    let linker_flags = linker_flags(&kubernetes_version(&go_mod)?);
+    GoModule { folder, packages, linker_flags: &linker_flags }.built(area)
 }
 
 /// The version of `k8s.io/kubernetes` that `go.mod` requires: `v1.36.3`.
@@ -90,7 +93,8 @@ fn linker_flags(version: &str) -> String {
     )
 }
 
-fn search_path(name: &str) -> Option<PathBuf> {
+/// The program that a shell would find.
+pub(crate) fn search_path(name: &str) -> Option<PathBuf> {
     env::split_paths(&env::var_os("PATH")?).map(|folder| folder.join(name)).find(|path| path.is_file())
 }
 

@@ -1,13 +1,6 @@
-//! Starting one control plane: ports, command lines, order, and what to show when it does not come up.
+//! Starting one control plane: ports, command lines and their order.
 
-use std::{
-    fs, io,
-    net::TcpListener,
-    path::{Path, PathBuf},
-    process::{Child, Command},
-    thread,
-    time::{Duration, Instant},
-};
+use std::{fs, io, net::TcpListener, path::Path, process::Command};
 
 use anyhow::{Context, Result, bail};
 
@@ -16,13 +9,10 @@ use crate::{
     assets::Assets,
     credentials::{self, Credentials},
     folders,
-    process::{self, ProcessIdentity},
-    state::{self, Record},
+    process::ProcessIdentity,
+    starting::Starting,
+    state::Record,
 };
-
-/// Seconds on an idle machine; a minute or more beside a compiler.
-const PATIENCE: Duration = Duration::from_mins(3);
-const LOG_TAIL: usize = 25;
 
 /// Starts a cluster of this name and waits until it serves. The caller holds the name's lock, and no record exists.
 pub fn start(name: &str, lifetime: Lifetime, assets: &Assets) -> Result<Record> {
@@ -35,7 +25,7 @@ pub fn start(name: &str, lifetime: Lifetime, assets: &Assets) -> Result<Record> 
     let folder = folders::clusters()?.join(name);
     // What a start that was killed before its first process has left.
     if folder.exists() {
-        fs::remove_dir_all(&folder).with_context(|| format!("could not remove `{}`", folder.display()))?;
+        folders::remove(&folder)?;
     }
     fs::create_dir_all(&folder).with_context(|| format!("could not make `{}`", folder.display()))?;
 
@@ -50,88 +40,36 @@ pub fn start(name: &str, lifetime: Lifetime, assets: &Assets) -> Result<Record> 
             Lifetime::UntilStopped => None,
             Lifetime::OfThisProcess => Some(ProcessIdentity::of_this_process()?),
         },
+        node: None,
     };
-    let mut starting = Starting { record, children: Vec::new() };
-    match starting.run(assets, &ports) {
+    let mut starting = Starting::new(record);
+    match run(&mut starting, assets, &ports) {
         Ok(()) => Ok(starting.record),
-        Err(error) => {
-            let tails = starting.log_tails();
-            state::remove(&starting.record)?;
-            Err(error.context(format!("test cluster `{name}` did not start\n\n{tails}\n\nthe reason")))
-        }
+        Err(error) => Err(starting.undo(&error.context(format!("test cluster `{name}` did not start")))),
     }
 }
 
-/// A control plane on its way up.
-struct Starting {
-    record: Record,
-    children: Vec<(&'static str, Child)>,
-}
-
-impl Starting {
-    fn run(&mut self, assets: &Assets, ports: &Ports) -> Result<()> {
-        let credentials = credentials::make(&self.record.folder, &self.record.server)?;
-        let folder = self.record.folder.clone();
-        self.spawn("etcd", &mut etcd(&assets.etcd, &folder, ports))?;
-        self.spawn("kube-apiserver", &mut api_server(&assets.api_server, &folder, &credentials, ports))?;
-        let cluster = TestCluster::of(&self.record, assets.kubectl());
-        self.wait_for("the API server to be ready", || cluster.is_ready())?;
-        if let Some(program) = &assets.controller_manager {
-            self.spawn("kube-controller-manager", &mut controller_manager(program, &credentials, ports))?;
-            self.wait_for("the controllers to work", || {
-                let mut probe = cluster.kubectl();
-                probe.args([
-                    "get",
-                    "serviceaccount/default",
-                    "configmap/kube-root-ca.crt",
-                    "--namespace=default",
-                ]);
-                probe.output().is_ok_and(|output| output.status.success())
-            })?;
-        }
-        Ok(())
+fn run(starting: &mut Starting, assets: &Assets, ports: &Ports) -> Result<()> {
+    let folder = starting.record.folder.clone();
+    let credentials = credentials::make(&folder, &starting.record.server)?;
+    starting.spawn("etcd", &mut etcd(&assets.etcd, &folder, ports))?;
+    starting.spawn("kube-apiserver", &mut api_server(&assets.api_server, &folder, &credentials, ports))?;
+    let cluster = TestCluster::of(&starting.record, assets.kubectl());
+    starting.wait_for("the API server to be ready", || cluster.is_ready())?;
+    if let Some(program) = &assets.controller_manager {
+        starting.spawn("kube-controller-manager", &mut controller_manager(program, &credentials, ports))?;
+        starting.wait_for("the controllers to work", || {
+            let mut probe = cluster.kubectl();
+            probe.args([
+                "get",
+                "serviceaccount/default",
+                "configmap/kube-root-ca.crt",
+                "--namespace=default",
+            ]);
+            probe.output().is_ok_and(|output| output.status.success())
+        })?;
     }
-
-    fn spawn(&mut self, role: &'static str, command: &mut Command) -> Result<()> {
-        let (child, identity) = process::spawn(command, &self.log(role))?;
-        self.children.push((role, child));
-        self.record.processes.push(identity);
-        // At once, so that a start that is killed leaves nothing that cannot be found.
-        self.record.save()
-    }
-
-    fn wait_for(&mut self, what: &str, done: impl Fn() -> bool) -> Result<()> {
-        let deadline = Instant::now() + PATIENCE;
-        while !done() {
-            for (role, child) in &mut self.children {
-                if let Some(status) = child.try_wait().with_context(|| format!("could not watch {role}"))? {
-                    bail!("{role} ended ({status}) while waiting for {what}");
-                }
-            }
-            if Instant::now() > deadline {
-                bail!("gave up after {} s waiting for {what}", PATIENCE.as_secs());
-            }
-            thread::sleep(Duration::from_millis(100));
-        }
-        Ok(())
-    }
-
-    fn log(&self, role: &str) -> PathBuf {
-        self.record.folder.join(format!("{role}.log"))
-    }
-
-    fn log_tails(&self) -> String {
-        let tails = self.children.iter().map(|(role, _)| {
-            let log = fs::read(self.log(role)).unwrap_or_default();
-            format!("last lines of {role}:\n{}", tail(&String::from_utf8_lossy(&log)))
-        });
-        tails.collect::<Vec<_>>().join("\n\n")
-    }
-}
-
-fn tail(log: &str) -> String {
-    let lines: Vec<_> = log.lines().collect();
-    lines[lines.len().saturating_sub(LOG_TAIL)..].join("\n")
+    Ok(())
 }
 
 fn etcd(program: &Path, folder: &Path, ports: &Ports) -> Command {
@@ -169,6 +107,10 @@ fn api_server(program: &Path, folder: &Path, credentials: &Credentials, ports: &
         .arg(format!("--service-account-signing-key-file={}", credentials.service_account_key.display()))
         .args(["--service-cluster-ip-range=10.96.0.0/16", "--authorization-mode=Node,RBAC"])
         .arg("--allow-privileged=true")
+        // Should the cluster get a node: its name is none that could be looked up.
+        .arg("--kubelet-preferred-address-types=InternalIP")
+        .arg(format!("--kubelet-client-certificate={}", credentials.kubelet_client.display()))
+        .arg(format!("--kubelet-client-key={}", credentials.kubelet_client_key.display()))
         // A benchmark measures the client, not the server's fairness between a handful of users.
         .args(["--max-requests-inflight=1600", "--max-mutating-requests-inflight=800"]);
     command
@@ -215,7 +157,7 @@ impl Ports {
 
 /// Below the range from which the kernel takes ports for outgoing connections (32768 and up, ip(7)): one of those
 /// could be taken again before the server listens on it.
-fn free_port() -> io::Result<TcpListener> {
+pub(crate) fn free_port() -> io::Result<TcpListener> {
     use std::hash::{BuildHasher as _, RandomState};
     let mut last = io::Error::from(io::ErrorKind::AddrInUse);
     for attempt in 0..200_u32 {
@@ -239,13 +181,5 @@ mod tests {
         all.sort_unstable();
         all.dedup();
         assert_eq!(all.len(), 4);
-    }
-
-    #[test]
-    fn shows_the_end_of_a_long_log() {
-        let log = (1..=100).map(|line| line.to_string()).collect::<Vec<_>>().join("\n");
-        assert!(tail(&log).starts_with("76\n"));
-        assert!(tail(&log).ends_with("\n100"));
-        assert_eq!(tail("one"), "one");
     }
 }

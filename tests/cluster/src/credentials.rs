@@ -1,6 +1,7 @@
 //! Keys, certificates, tokens and kubeconfigs of one cluster, all readable by their owner alone.
 
 use std::{
+    fmt::Write as _,
     fs::{self, File},
     io::{Read as _, Write as _},
     os::unix::fs::OpenOptionsExt as _,
@@ -12,11 +13,13 @@ use base64::{
     Engine as _,
     engine::general_purpose::{STANDARD as BASE64, URL_SAFE_NO_PAD},
 };
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
 use serde_json::json;
 
 /// The cluster address of the service `kubernetes`: the first of the service range.
 const SERVICE_ADDRESS: &str = "10.96.0.1";
+/// As whom the kubelet of the node `node` comes.
+const NODE_USER: &str = "system:node:node";
 
 /// Files in a cluster's folder.
 #[derive(Clone, Debug)]
@@ -29,6 +32,10 @@ pub struct Credentials {
     pub certificate: PathBuf,
     /// Its key.
     pub certificate_key: PathBuf,
+    /// What the API server shows to kubelets.
+    pub kubelet_client: PathBuf,
+    /// Its key.
+    pub kubelet_client_key: PathBuf,
     /// Key that signs service account tokens.
     pub service_account_key: PathBuf,
     /// Its public half.
@@ -37,35 +44,55 @@ pub struct Credentials {
     pub tokens: PathBuf,
     /// Kubeconfig of the controller manager.
     pub controller_manager: PathBuf,
+    /// Kubeconfig of the scheduler, should the cluster get a node.
+    pub scheduler: PathBuf,
+    /// Kubeconfig of the node's kubelet, likewise.
+    pub kubelet: PathBuf,
+}
+
+impl Credentials {
+    /// Where they lie in a cluster's folder.
+    pub fn in_folder(folder: &Path) -> Self {
+        Self {
+            authority: folder.join("ca.crt"),
+            authority_key: folder.join("ca.key"),
+            certificate: folder.join("server.crt"),
+            certificate_key: folder.join("server.key"),
+            kubelet_client: folder.join("kubelet-client.crt"),
+            kubelet_client_key: folder.join("kubelet-client.key"),
+            service_account_key: folder.join("service-account.key"),
+            service_account_public_key: folder.join("service-account.pub"),
+            tokens: folder.join("tokens.csv"),
+            controller_manager: folder.join("controller-manager.kubeconfig"),
+            scheduler: folder.join("scheduler.kubeconfig"),
+            kubelet: folder.join("kubelet.kubeconfig"),
+        }
+    }
 }
 
 /// Makes all of them for a cluster whose API server is at `server`, and `admin.kubeconfig`.
 pub fn make(folder: &Path, server: &str) -> Result<Credentials> {
-    let credentials = Credentials {
-        authority: folder.join("ca.crt"),
-        authority_key: folder.join("ca.key"),
-        certificate: folder.join("server.crt"),
-        certificate_key: folder.join("server.key"),
-        service_account_key: folder.join("service-account.key"),
-        service_account_public_key: folder.join("service-account.pub"),
-        tokens: folder.join("tokens.csv"),
-        controller_manager: folder.join("controller-manager.kubeconfig"),
-    };
+    let credentials = Credentials::in_folder(folder);
     make_certificates(&credentials).context("could not make the cluster's certificates")?;
     let key = KeyPair::generate().context("could not make the service account key")?;
     write_private(&credentials.service_account_key, &key.serialize_pem())?;
     write_private(&credentials.service_account_public_key, &key.public_key_pem())?;
 
-    let (admin, manager) = (random_token()?, random_token()?);
-    write_private(
-        &credentials.tokens,
-        &format!(
-            "{admin},admin,admin,\"system:masters\"\n{manager},system:kube-controller-manager,manager,\"\"\n"
-        ),
-    )?;
     let authority = fs::read(&credentials.authority).context("could not read the authority's certificate")?;
-    write_private(&folder.join("admin.kubeconfig"), &kubeconfig(server, &authority, &admin, "default"))?;
-    write_private(&credentials.controller_manager, &kubeconfig(server, &authority, &manager, "default"))?;
+    let admin = folder.join("admin.kubeconfig");
+    let users = [
+        (&admin, "admin", "system:masters"),
+        (&credentials.controller_manager, "system:kube-controller-manager", ""),
+        (&credentials.scheduler, "system:kube-scheduler", ""),
+        (&credentials.kubelet, NODE_USER, "system:nodes"),
+    ];
+    let mut tokens = String::new();
+    for (path, user, group) in users {
+        let token = random_token()?;
+        writeln!(tokens, "{token},{user},{user},\"{group}\"").context("no memory")?;
+        write_private(path, &kubeconfig(server, &authority, &token, "default"))?;
+    }
+    write_private(&credentials.tokens, &tokens)?;
     Ok(credentials)
 }
 
@@ -108,9 +135,18 @@ fn make_certificates(to: &Credentials) -> Result<()> {
     let names = ["127.0.0.1", SERVICE_ADDRESS, "localhost", "kubernetes", "kubernetes.default.svc"];
     let mut server = CertificateParams::new(names.map(str::to_owned))?;
     server.distinguished_name.push(DnType::CommonName, "kube-apiserver");
-    let certificate = server.signed_by(&key, &Issuer::new(authority, authority_key))?;
+    let issuer = Issuer::new(authority, authority_key);
+    let certificate = server.signed_by(&key, &issuer)?;
     write_private(&to.certificate, &certificate.pem())?;
-    write_private(&to.certificate_key, &key.serialize_pem())
+    write_private(&to.certificate_key, &key.serialize_pem())?;
+
+    let key = KeyPair::generate()?;
+    let mut client = CertificateParams::default();
+    client.distinguished_name.push(DnType::CommonName, "kube-apiserver");
+    client.extended_key_usages.push(ExtendedKeyUsagePurpose::ClientAuth);
+    let certificate = client.signed_by(&key, &issuer)?;
+    write_private(&to.kubelet_client, &certificate.pem())?;
+    write_private(&to.kubelet_client_key, &key.serialize_pem())
 }
 
 /// 256 random bits.

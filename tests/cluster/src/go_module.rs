@@ -89,14 +89,16 @@ impl GoModule<'_> {
     }
 }
 
-/// All that Go reads in a module: `go.mod`, `go.sum` and `*.go`, at any depth.
+/// All that Go reads in a module: `go.mod`, `go.sum` and `*.go`, at any depth, but not in a module within.
 fn find_sources(folder: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
     let entries = fs::read_dir(folder).with_context(|| format!("could not list `{}`", folder.display()))?;
     for entry in entries {
         let path = entry.with_context(|| format!("could not list `{}`", folder.display()))?.path();
         let extension = path.extension().unwrap_or_default();
         if path.is_dir() {
-            find_sources(&path, found)?;
+            if !path.join("go.mod").is_file() {
+                find_sources(&path, found)?;
+            }
         } else if ["go", "mod", "sum"].iter().any(|wanted| extension == *wanted) {
             found.push(path);
         }
@@ -126,6 +128,8 @@ mod tests {
         assert_eq!(key, key_of(&module, "-s", &["./etcd"]));
         let with_notes = [module[0], module[1], module[2], ("NOTES.md", "n")];
         assert_eq!(key, key_of(&with_notes, "-s", &["./etcd"]));
+        let with_another = [module[0], module[1], module[2], ("r/go.mod", "module r"), ("r/main.go", "n")];
+        assert_eq!(key, key_of(&with_another, "-s", &["./etcd"]));
 
         assert_ne!(key, key_of(&[module[0], ("go.sum", "b"), module[2]], "-s", &["./etcd"]));
         assert_ne!(key, key_of(&[module[0], module[1], ("etcd/main.go", "package etcd")], "-s", &["./etcd"]));

@@ -1,4 +1,5 @@
-//! Throw-away Kubernetes control planes for tests: etcd, kube-apiserver and kube-controller-manager, no node.
+//! Throw-away Kubernetes clusters for tests: etcd, kube-apiserver and kube-controller-manager, and a node when pods shall
+//! run ([`node`]).
 //!
 //! Binaries are built from the Go module beside this crate and cached outside the checkout ([`assets`]). Each
 //! cluster has a name, its own ports, data, certificates and tokens ([`state`], [`credentials`]); it outlives the
@@ -13,11 +14,15 @@ pub mod external;
 pub mod folders;
 pub mod go_module;
 pub mod kill_scenario;
+pub mod node;
+pub mod pods;
 pub mod process;
+mod starting;
 pub mod state;
 pub mod write_proxy;
 
 use std::{
+    env,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -27,6 +32,9 @@ use anyhow::{Context, Result, bail};
 use assets::Assets;
 use folders::Lock;
 use state::{Health, Record};
+
+/// The cluster with a node is named after the one that tests share, with this.
+pub const NODE_SUFFIX: &str = "-node";
 
 /// How long a cluster is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,17 +81,42 @@ impl TestCluster {
         if controllers == Controllers::None {
             assets.controller_manager = None;
         }
+        let (record, _lock) = Self::running(name, lifetime, &assets)?;
+        Ok(Self::of(&record, assets.kubectl()))
+    }
+
+    /// The cluster of this name with a node that runs pods: the running one, which gets a node when it has none, else a
+    /// new one. Never one that the environment names.
+    pub fn start_with_node(name: &str, lifetime: Lifetime) -> Result<Self> {
+        check_name(name)?;
+        if let Some(reason) = node::unavailable() {
+            bail!(reason);
+        }
+        let assets = Assets::find_or_build()?;
+        let (mut record, _lock) = Self::running(name, lifetime, &assets)?;
+        if record.node.is_none() {
+            record = node::start(record)?;
+        }
+        Ok(Self::of(&record, assets.kubectl()))
+    }
+
+    /// The cluster with a node that all tests share: that of `cargo xtask test`, else one that stays up from run to run.
+    pub fn of_tests_with_node() -> Result<Self> {
+        let name = env::var("KUBECTL_BACKUP_TEST_CLUSTER").unwrap_or_else(|_| "e2e".to_owned());
+        Self::start_with_node(&format!("{name}{NODE_SUFFIX}"), Lifetime::UntilStopped)
+    }
+
+    /// The running cluster, else a new one, and its lock.
+    fn running(name: &str, lifetime: Lifetime, assets: &Assets) -> Result<(Record, Lock)> {
         Self::sweep()?;
-        let _lock = Lock::take(name)?;
+        let lock = Lock::take(name)?;
         if let Some(record) = Record::load(name)? {
-            let cluster = Self::of(&record, assets.kubectl());
-            if record.health() == Health::Running && cluster.is_ready() {
-                return Ok(cluster);
+            if record.health() == Health::Running && Self::of(&record, assets.kubectl()).is_ready() {
+                return Ok((record, lock));
             }
             state::remove(&record)?;
         }
-        let record = control_plane::start(name, lifetime, &assets)?;
-        Ok(Self::of(&record, assets.kubectl()))
+        Ok((control_plane::start(name, lifetime, assets)?, lock))
     }
 
     /// The running cluster of this name, if there is one. Builds and starts nothing.
@@ -150,6 +183,14 @@ impl TestCluster {
             .env("KUBERC", "off")
             .env("HOME", self.kubeconfig.parent().unwrap_or(Path::new("/nonexistent")));
         command
+    }
+
+    /// Makes an image known to the cluster's node.
+    pub fn load_image(&self, image: node::image::Image) -> Result<()> {
+        let record =
+            Record::load(&self.name)?.with_context(|| format!("cluster `{}` is not up", self.name))?;
+        let node = record.node.as_ref().with_context(|| format!("cluster `{}` has no node", self.name))?;
+        node::import(node, &record.folder, image)
     }
 
     /// Whether the API server says that it is ready.

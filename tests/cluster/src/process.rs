@@ -7,13 +7,14 @@
 use std::{
     fs::{self, File},
     io,
+    os::fd::OwnedFd,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     thread,
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use serde::{Deserialize, Serialize};
 
@@ -64,29 +65,42 @@ impl ProcessIdentity {
             && self.executable == Path::new(executable)
     }
 
+    /// Ends the process at once, as `kill -9` does, without waiting. Does nothing to any other process.
+    pub fn kill(&self) -> Result<()> {
+        let Some(handle) = self.handle() else { return Ok(()) };
+        self.signal(&handle, Signal::KILL)
+    }
+
     /// Asks the process to end, and ends it after `patience`. Does nothing to any other process.
     pub fn stop(&self, patience: Duration) -> Result<()> {
-        // Zero and below mean groups of processes, or all of them.
-        let Some(pid) = Some(self.pid).filter(|pid| *pid > 0).and_then(Pid::from_raw) else { return Ok(()) };
-        let Ok(handle) = pidfd_open(pid, PidfdFlags::empty()) else { return Ok(()) };
+        let Some(handle) = self.handle() else { return Ok(()) };
         for signal in [Signal::TERM, Signal::KILL] {
-            if !self.is_alive() {
-                return Ok(());
-            }
-            match pidfd_send_signal(&handle, signal) {
-                Ok(()) | Err(rustix::io::Errno::SRCH) => {}
-                Err(error) => {
-                    return Err(io::Error::from(error)).with_context(|| {
-                        format!("could not stop process {} ({})", self.pid, self.executable.display())
-                    });
-                }
-            }
+            self.signal(&handle, signal)?;
             let deadline = Instant::now() + patience;
             while self.is_alive() && Instant::now() < deadline {
                 thread::sleep(Duration::from_millis(20));
             }
         }
         Ok(())
+    }
+
+    /// Of whichever process has the id now, if any.
+    fn handle(&self) -> Option<OwnedFd> {
+        // Zero and below mean groups of processes, or all of them.
+        let pid = Some(self.pid).filter(|pid| *pid > 0).and_then(Pid::from_raw)?;
+        pidfd_open(pid, PidfdFlags::empty()).ok()
+    }
+
+    fn signal(&self, handle: &OwnedFd, signal: Signal) -> Result<()> {
+        if !self.is_alive() {
+            return Ok(());
+        }
+        match pidfd_send_signal(handle, signal) {
+            Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),
+            Err(error) => Err(io::Error::from(error)).with_context(|| {
+                format!("could not stop process {} ({})", self.pid, self.executable.display())
+            }),
+        }
     }
 }
 
@@ -106,6 +120,22 @@ pub fn spawn(command: &mut Command, log: &Path) -> Result<(Child, ProcessIdentit
     let identity = ProcessIdentity::of(pid).with_context(|| {
         format!("`{}` ended at once: see `{}`", command.get_program().to_string_lossy(), log.display())
     })?;
+    Ok((child, identity))
+}
+
+/// As [`spawn`], for a command that becomes `program` by and by, without another process: what is remembered is the
+/// program.
+pub fn spawn_as(command: &mut Command, program: &Path, log: &Path) -> Result<(Child, ProcessIdentity)> {
+    let (mut child, mut identity) = spawn(command, log)?;
+    let program =
+        fs::canonicalize(program).with_context(|| format!("there is no `{}`", program.display()))?;
+    while identity.executable != program {
+        if let Some(status) = child.try_wait().context("could not watch a program")? {
+            bail!("`{}` was not reached ({status}): see `{}`", program.display(), log.display());
+        }
+        thread::sleep(Duration::from_millis(5));
+        identity = ProcessIdentity::of(identity.pid).unwrap_or(identity);
+    }
     Ok((child, identity))
 }
 

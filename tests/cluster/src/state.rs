@@ -9,7 +9,11 @@ use std::{
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::{folders, process::ProcessIdentity};
+use crate::{
+    folders,
+    node::{self, NodeRecord},
+    process::ProcessIdentity,
+};
 
 const FILE_NAME: &str = "cluster.json";
 /// etcd and the API server close what is open in about a second; nothing of it is kept.
@@ -30,6 +34,9 @@ pub struct Record {
     pub processes: Vec<ProcessIdentity>,
     /// The process it was started for, when it is not to outlive that one.
     pub owner: Option<ProcessIdentity>,
+    /// What its node has taken of the machine, if it has a node.
+    #[serde(default)]
+    pub node: Option<NodeRecord>,
 }
 
 /// How a recorded cluster is.
@@ -91,6 +98,11 @@ impl Record {
     }
 }
 
+/// Whether there is a cluster in `folder` that was started and not stopped since.
+pub(crate) fn is_recorded(folder: &Path) -> bool {
+    folder.join(FILE_NAME).exists()
+}
+
 /// The records of all clusters, in order of name.
 pub fn all() -> Result<Vec<Record>> {
     let folder = folders::clusters()?;
@@ -113,8 +125,11 @@ pub fn remove(record: &Record) -> Result<()> {
     for process in record.processes.iter().rev() {
         process.stop(PATIENCE)?;
     }
-    fs::remove_dir_all(&record.folder)
-        .with_context(|| format!("could not remove `{}`", record.folder.display()))
+    if let Some(node) = &record.node {
+        node::remove(node, &record.folder)
+            .with_context(|| format!("could not remove the node of `{}`", record.name))?;
+    }
+    folders::remove(&record.folder)
 }
 
 #[cfg(test)]
@@ -129,6 +144,7 @@ mod tests {
             kubectl: "/usr/bin/kubectl".into(),
             processes,
             owner: None,
+            node: None,
         }
     }
 

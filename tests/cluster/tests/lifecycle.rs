@@ -58,6 +58,7 @@ fn a_cluster_whose_owner_was_killed_is_swept_away() {
         kubectl: "/nonexistent".into(),
         processes: vec![process],
         owner: Some(identity),
+        node: None,
     };
     std::fs::create_dir_all(&record.folder).unwrap();
     record.save().unwrap();
