@@ -10,6 +10,7 @@
 pub mod assets;
 pub mod control_plane;
 pub mod credentials;
+pub mod databases;
 pub mod external;
 pub mod folders;
 pub mod go_module;

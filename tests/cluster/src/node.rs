@@ -38,7 +38,7 @@ use configuration::NodeFolder;
 use image::Image;
 use programs::Programs;
 
-pub use programs::install_missing;
+pub use programs::{install_missing, postgres_folder};
 
 /// The name of the node in its cluster.
 const NAME: &str = "node";

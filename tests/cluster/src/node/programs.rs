@@ -108,6 +108,12 @@ pub(super) fn packaged(name: &str) -> Option<PathBuf> {
     })
 }
 
+/// Where the server and the clients of PostgreSQL are; `/usr/bin` when there are none.
+pub fn postgres_folder() -> PathBuf {
+    let server = packaged("postgres").and_then(|server| fs::canonicalize(server).ok());
+    server.as_deref().and_then(Path::parent).unwrap_or(Path::new("/usr/bin")).to_owned()
+}
+
 fn missing_packages() -> Vec<&'static str> {
     let mut missing: Vec<_> =
         PACKAGED.iter().filter(|(name, _)| packaged(name).is_none()).map(|(_, package)| *package).collect();
