@@ -14,6 +14,7 @@ pub mod databases;
 pub mod external;
 pub mod folders;
 pub mod go_module;
+pub mod hooks;
 pub mod kill_scenario;
 pub mod node;
 pub mod pods;
@@ -188,10 +189,28 @@ impl TestCluster {
 
     /// Makes an image known to the cluster's node.
     pub fn load_image(&self, image: node::image::Image) -> Result<()> {
+        let (node, folder) = self.node()?;
+        node::import(&node, &folder, image)
+    }
+
+    /// Whether the cluster's node knows an image, by its name with the tag.
+    pub fn has_image(&self, name: &str) -> Result<bool> {
+        let (node, folder) = self.node()?;
+        node::has_image(&node, &folder, name)
+    }
+
+    /// Ends the first process of a container of the cluster's node.
+    pub(crate) fn kill_container(&self, id: &str) -> Result<()> {
+        let (node, folder) = self.node()?;
+        node::kill_container(&node, &folder, id)
+    }
+
+    /// What its node has taken of the machine, and the cluster's folder.
+    pub fn node(&self) -> Result<(node::NodeRecord, PathBuf)> {
         let record =
             Record::load(&self.name)?.with_context(|| format!("cluster `{}` is not up", self.name))?;
-        let node = record.node.as_ref().with_context(|| format!("cluster `{}` has no node", self.name))?;
-        node::import(node, &record.folder, image)
+        let node = record.node.with_context(|| format!("cluster `{}` has no node", self.name))?;
+        Ok((node, record.folder))
     }
 
     /// Whether the API server says that it is ready.

@@ -182,6 +182,18 @@ pub(crate) fn import(node: &NodeRecord, folder: &Path, image: Image) -> Result<(
     Ok(())
 }
 
+/// Whether the node knows an image.
+pub(crate) fn has_image(node: &NodeRecord, folder: &Path, name: &str) -> Result<bool> {
+    let known = stdout_of(ctr(node, folder).args(["images", "list", "--quiet"]))?;
+    Ok(known.lines().any(|line| line == name))
+}
+
+/// Ends the first process of a container at once.
+pub(crate) fn kill_container(node: &NodeRecord, folder: &Path, id: &str) -> Result<()> {
+    stdout_of(ctr(node, folder).args(["tasks", "kill", "--signal=SIGKILL", id]))?;
+    Ok(())
+}
+
 fn ctr(node: &NodeRecord, folder: &Path) -> Command {
     let mut command = Command::new(&node.ctr);
     command.arg("--address").arg(NodeFolder(folder).socket()).args(["--namespace", "k8s.io"]);

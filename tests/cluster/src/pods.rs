@@ -60,11 +60,11 @@ impl Pods {
         command
     }
 
-    /// Applies an object or a List of them.
+    /// Applies an object or a List of them, on the server: an annotation with all of it would be too large.
     pub fn apply(&self, object: &Value) -> Result<()> {
         let mut child = self
             .kubectl()
-            .args(["apply", "--filename=-"])
+            .args(["apply", "--server-side", "--force-conflicts", "--filename=-"])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -125,6 +125,17 @@ impl Pods {
     /// What a container has logged.
     pub fn logs(&self, pod: &str, container: &str) -> Result<String> {
         stdout_of(self.kubectl().args(["logs", pod, "--container", container]))
+    }
+
+    /// Ends the first process of a container as `kill -9` does. Its kubelet starts it again, if the pod says so.
+    pub fn kill_container(&self, pod: &str, container: &str) -> Result<()> {
+        let live = self.get(pod)?;
+        let lists =
+            ["initContainerStatuses", "containerStatuses"].map(|list| live["status"][list].as_array());
+        let mut all = lists.into_iter().flatten().flatten();
+        let status = all.find(|status| status["name"] == container);
+        let id = status.and_then(|status| status["containerID"].as_str()?.strip_prefix("containerd://"));
+        self.cluster.kill_container(id.with_context(|| format!("`{container}` of `{pod}` does not run"))?)
     }
 
     /// Deletes a pod and waits until it is gone.

@@ -7,10 +7,10 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use test_cluster::{TestCluster, node::images::BUSYBOX, pods::Pods, state::Record};
+use test_cluster::{TestCluster, node::images::BUSYBOX, pods::Pods};
 
 /// A pod whose native sidecar serves a page on the pod's loopback.
-pub(crate) fn pod_with_sidecar() -> Value {
+pub(super) fn pod_with_sidecar() -> Value {
     let serve = "mkdir /tmp/pages; echo from the sidecar > /tmp/pages/index.html; \
                  echo serving; exec httpd -f -p 127.0.0.1:9911 -h /tmp/pages";
     json!({
@@ -71,7 +71,7 @@ fn a_failing_command_tells_why() {
 #[ignore = "needs a node: cargo xtask test"]
 fn the_kubelet_answers_nobody_without_a_certificate() {
     let cluster = TestCluster::of_tests_with_node().unwrap();
-    let node = Record::load(cluster.name()).unwrap().unwrap().node.unwrap();
+    let node = cluster.node().unwrap().0;
     let output = Command::new(cluster.kubectl_path())
         .args(["get", "--raw=/pods", "--insecure-skip-tls-verify", "--token=none"])
         .arg(format!("--server=https://{}:10250", node.address()))

@@ -9,7 +9,7 @@ use test_cluster::{
     state::{Health, Record},
 };
 
-use crate::on_a_node::pod_with_sidecar;
+use super::pods::pod_with_sidecar;
 
 /// All that a node is known by outside of its folder.
 fn traces(node: &str) -> Vec<String> {
