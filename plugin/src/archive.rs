@@ -26,6 +26,7 @@ pub use store::StoreError;
 pub use turn::{Turn, take_turn};
 
 use std::{
+    collections::BTreeMap,
     fmt,
     ops::ControlFlow,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -44,6 +45,7 @@ use crate::model::{
     check::{CheckDepth, CheckReport},
     object::{ObjectKey, SavedObject},
     repository::{Access, Location},
+    resource::GroupResource,
     restore_point::{Manifest, RestorePoint, RestorePointId},
     unreadable::Unreadable,
 };
@@ -68,6 +70,8 @@ pub enum Opened {
 #[derive(Clone)]
 pub struct Repository {
     inner: Arc<Inner>,
+    /// At which other version than the first the objects of a kind are read.
+    versions: read::OtherVersions,
 }
 
 /// Fails unless a repository is at `location`; asks for no password.
@@ -85,7 +89,7 @@ pub fn room(location: &Location) -> Result<Option<u64>, ArchiveError> {
 pub fn open(access: &Access, warn: Warn) -> Result<Repository, ArchiveError> {
     guarded("open the repository", || {
         let inner = open::open(access, warn)?;
-        Ok(Repository { inner: Arc::new(inner) })
+        Ok(Repository::over(inner))
     })
 }
 
@@ -93,11 +97,26 @@ pub fn open(access: &Access, warn: Warn) -> Result<Repository, ArchiveError> {
 pub fn open_or_create(access: &Access, warn: Warn) -> Result<(Repository, Opened), ArchiveError> {
     guarded("open the repository", || {
         let (inner, opened) = open::open_or_create(access, warn)?;
-        Ok((Repository { inner: Arc::new(inner) }, opened))
+        Ok((Repository::over(inner), opened))
     })
 }
 
 impl Repository {
+    fn over(inner: Inner) -> Self {
+        Self { inner: Arc::new(inner), versions: read::OtherVersions::default() }
+    }
+
+    /// The same repository, read so that objects of these kinds come at these other versions, which the restore point
+    /// must hold: there is nothing of them else.
+    #[must_use]
+    pub fn reading_at(&self, versions: BTreeMap<GroupResource, String>) -> Self {
+        Self { versions: Arc::new(versions), ..self.clone() }
+    }
+
+    fn reader(&self, id: &RestorePointId) -> Result<read::Reader, ArchiveError> {
+        read::Reader::open(&self.inner, id, &self.versions)
+    }
+
     /// Saves what comes through `captures`, begun at `created`. On any error nothing is saved.
     pub fn save(
         &self,
@@ -135,7 +154,7 @@ impl Repository {
 
     /// The manifest of a restore point.
     pub fn manifest(&self, id: &RestorePointId) -> Result<Manifest, ArchiveError> {
-        guarded("read the manifest", || read::Reader::open(&self.inner, id)?.manifest())
+        guarded("read the manifest", || self.reader(id)?.manifest())
     }
 
     /// Calls `visit` with every line of the journal in the record of a restore; a record without one has no lines.
@@ -144,12 +163,12 @@ impl Repository {
         id: &RestorePointId,
         visit: &mut dyn FnMut(&[u8]) -> Result<(), serde_json::Error>,
     ) -> Result<(), ArchiveError> {
-        guarded("read the journal", || read::Reader::open(&self.inner, id)?.journal(visit))
+        guarded("read the journal", || self.reader(id)?.journal(visit))
     }
 
     /// One object, or None if the restore point does not hold it.
     pub fn object(&self, id: &RestorePointId, key: &ObjectKey) -> Result<Option<SavedObject>, ArchiveError> {
-        guarded("read the object", || read::Reader::open(&self.inner, id)?.object(key))
+        guarded("read the object", || self.reader(id)?.object(key))
     }
 
     /// Calls `visit` with every object that `filter` admits, in archive order, until it breaks.
@@ -161,7 +180,7 @@ impl Repository {
         filter: &ReadFilter,
         visit: &mut dyn FnMut(Result<SavedObject, Unreadable>) -> ControlFlow<()>,
     ) -> Result<(), ArchiveError> {
-        guarded("read the restore point", || read::Reader::open(&self.inner, id)?.each_object(filter, visit))
+        guarded("read the restore point", || self.reader(id)?.each_object(filter, visit))
     }
 
     /// Deletes restore points. The space of what only they used is not freed.

@@ -3,6 +3,7 @@
 pub(crate) mod check;
 pub(crate) mod complete;
 pub(crate) mod completion;
+mod conversion;
 pub(crate) mod create;
 pub(crate) mod delete;
 pub(crate) mod describe;

@@ -27,3 +27,4 @@ pub mod select;
 pub mod transform;
 pub mod undo;
 pub mod user_file;
+pub mod versions;

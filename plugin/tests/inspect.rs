@@ -89,13 +89,13 @@ fn save(
     missing: Vec<Missing>,
 ) {
     let (sink, captures) = tokio::sync::mpsc::channel(objects.len() + 1);
-    let pods = KindEntry { kind: kind("pods", "", "Pod", "po"), objects: 0, bytes: 0 };
+    let pods = KindEntry::new(kind("pods", "", "Pod", "po"));
     // Read, and there was none.
     let mut kinds: BTreeMap<String, KindEntry> = BTreeMap::from([("pods".to_owned(), pods)]);
     for (kind, body) in objects {
         let json = Bytes::from(body.to_string());
         let entry = kinds.entry(kind.resource.to_string());
-        let entry = entry.or_insert_with(|| KindEntry { kind: kind.clone(), objects: 0, bytes: 0 });
+        let entry = entry.or_insert_with(|| KindEntry::new(kind.clone()));
         entry.objects += 1;
         entry.bytes += json.len() as u64;
         let name = body["metadata"]["name"].as_str().unwrap().to_owned();

@@ -89,15 +89,12 @@ fn body(number: usize) -> Value {
 }
 
 fn kind(objects: u64) -> KindEntry {
-    KindEntry {
-        kind: ResourceType {
-            singular: "configmap".to_owned(),
-            short_names: vec!["cm".to_owned()],
-            ..ResourceType::new(GroupResource::new("configmaps", ""), "v1", "ConfigMap", Scope::Namespaced)
-        },
-        objects,
-        bytes: 0,
-    }
+    let kind = ResourceType {
+        singular: "configmap".to_owned(),
+        short_names: vec!["cm".to_owned()],
+        ..ResourceType::new(GroupResource::new("configmaps", ""), "v1", "ConfigMap", Scope::Namespaced)
+    };
+    KindEntry { objects, ..KindEntry::new(kind) }
 }
 
 fn manifest() -> Manifest {

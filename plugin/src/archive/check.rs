@@ -119,7 +119,8 @@ struct Walk {
 /// What a restore point turned out to hold.
 #[derive(Default)]
 struct Contents {
-    counts: BTreeMap<GroupResource, u64>,
+    /// By kind and, where it is another one than the first, version.
+    counts: BTreeMap<(GroupResource, Option<String>), u64>,
     unreadable: Vec<Unreadable>,
 }
 
@@ -153,7 +154,10 @@ impl Walk {
         if let Err(message) = tolerate(reader.journal(&mut |_| Ok(())))? {
             findings.push(finding(id, message, Vec::new()));
         }
-        match tolerate(reader.groups(&ReadFilter::default()))? {
+        let groups = reader
+            .groups(&ReadFilter::default())
+            .and_then(|groups| Ok(groups.into_iter().chain(reader.other_groups()?).collect::<Vec<_>>()));
+        match tolerate(groups)? {
             Err(reason) => {
                 findings.push(finding(id, format!("none of its objects can be read: {reason}"), Vec::new()));
             }
@@ -202,8 +206,11 @@ impl Walk {
                 Err(reason) => lose(Some(&entry.name), next, reason),
             }
         }
-        self.objects += objects;
-        *contents.counts.entry(group.resource.clone()).or_default() += objects;
+        // At another version they are the same objects once more.
+        if group.version.is_none() {
+            self.objects += objects;
+        }
+        *contents.counts.entry((group.resource.clone(), group.version.clone())).or_default() += objects;
         Ok(())
     }
 
@@ -247,20 +254,28 @@ impl Walk {
         &self,
         id: &RestorePointId,
         manifest: &Manifest,
-        counts: &BTreeMap<GroupResource, u64>,
+        counts: &BTreeMap<(GroupResource, Option<String>), u64>,
     ) -> Option<Finding> {
         if self.depth == CheckDepth::Structure {
             return None;
         }
-        let stated: BTreeMap<GroupResource, u64> =
-            manifest.kinds.iter().map(|entry| (entry.kind.resource.clone(), entry.objects)).collect();
+        let mut stated: BTreeMap<(GroupResource, Option<String>), u64> = BTreeMap::new();
+        for entry in &manifest.kinds {
+            let resource = &entry.kind.resource;
+            stated.insert((resource.clone(), None), entry.objects);
+            for other in &entry.other_versions {
+                stated.insert((resource.clone(), Some(other.version.clone())), other.objects);
+            }
+        }
         let differing: Vec<String> = stated
             .keys()
             .chain(counts.keys())
             .collect::<BTreeSet<_>>()
             .into_iter()
-            .filter(|resource| stated.get(resource).unwrap_or(&0) != counts.get(resource).unwrap_or(&0))
-            .map(ToString::to_string)
+            .filter(|key| stated.get(key).unwrap_or(&0) != counts.get(key).unwrap_or(&0))
+            .map(|(resource, version)| {
+                Group { version: version.clone(), ..Group::new(resource.clone(), None) }.to_string()
+            })
             .collect();
         (!differing.is_empty()).then(|| {
             finding(id, "it holds other numbers of objects than its manifest says".to_owned(), differing)

@@ -3,18 +3,24 @@
 //! ```text
 //! namespaced/<plural.group>/<namespace>.ns/<first name>    a shard: neighbouring objects as a v1 List
 //! non-namespaced/<plural.group>/<first name>
+//! other-versions/<version>/…                                 the same two folders again, of kinds saved at more versions
 //! restore-journal.jsonl                                    what a restore means to do or did, in its record only
 //! restore-point.json                                       the manifest
 //! ```
 
 use std::{cmp::Ordering, fmt};
 
-use crate::model::{resource::GroupResource, unreadable::Unreadable};
+use crate::model::{
+    resource::{GroupResource, Scope},
+    unreadable::Unreadable,
+};
 
 /// Folder of the kinds that live in namespaces.
 pub(super) const NAMESPACED: &str = "namespaced";
 /// Folder of the other kinds. It sorts behind [`NAMESPACED`], and before [`MANIFEST`].
 pub(super) const NON_NAMESPACED: &str = "non-namespaced";
+/// Folder of objects at other versions of their kinds than the first. Readers from before it existed pass over it.
+pub(super) const OTHER_VERSIONS: &str = "other-versions";
 /// The journal of a restore. It sorts between the folders and [`MANIFEST`].
 pub(super) const JOURNAL: &str = "restore-journal.jsonl";
 /// The manifest, last in order so that it can count what came before.
@@ -34,16 +40,33 @@ pub(super) struct Group {
     pub(super) resource: GroupResource,
     /// None for kinds that do not live in namespaces.
     pub(super) namespace: Option<String>,
+    /// The version of the kind, if it is not the one that the restore point was made with.
+    pub(super) version: Option<String>,
 }
 
 impl Group {
+    /// At the version that the restore point was made with.
+    pub(super) fn new(resource: GroupResource, namespace: Option<String>) -> Self {
+        Self { resource, namespace, version: None }
+    }
+
     /// The folders from the root down to it.
     pub(super) fn folders(&self) -> Vec<String> {
-        let resource = self.resource.to_string();
-        match &self.namespace {
-            Some(namespace) => vec![NAMESPACED.to_owned(), resource, namespace_folder(namespace)],
-            None => vec![NON_NAMESPACED.to_owned(), resource],
-        }
+        let scope = if self.namespace.is_some() { Scope::Namespaced } else { Scope::Cluster };
+        let mut folders = self.folders_of_kind(scope);
+        folders.extend(self.namespace.as_deref().map(namespace_folder));
+        folders
+    }
+
+    /// The folders from the root down to that of its kind.
+    pub(super) fn folders_of_kind(&self, scope: Scope) -> Vec<String> {
+        let mut folders = match &self.version {
+            Some(version) => vec![OTHER_VERSIONS.to_owned(), version.clone()],
+            None => Vec::new(),
+        };
+        let scope = if scope == Scope::Namespaced { NAMESPACED } else { NON_NAMESPACED };
+        folders.extend([scope.to_owned(), self.resource.to_string()]);
+        folders
     }
 }
 
@@ -65,7 +88,11 @@ impl fmt::Display for Group {
         if let Some(namespace) = &self.namespace {
             write!(formatter, "{namespace}/")?;
         }
-        write!(formatter, "{}", self.resource)
+        write!(formatter, "{}", self.resource)?;
+        match &self.version {
+            Some(version) => write!(formatter, " at version {version}"),
+            None => Ok(()),
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 //! reserved, checksums before content is parsed, names before they become part of anything.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     ops::{ControlFlow, RangeInclusive},
     sync::Arc,
 };
@@ -26,7 +26,9 @@ use super::{
     backend::{self, hexadecimal},
     error::ArchiveError,
     index::Index,
-    layout::{Group, MANIFEST, NAMESPACED, NON_NAMESPACED, folder_namespace, refuse_component},
+    layout::{
+        Group, MANIFEST, NAMESPACED, NON_NAMESPACED, OTHER_VERSIONS, folder_namespace, refuse_component,
+    },
     shard, snapshots,
     store::Store,
 };
@@ -97,23 +99,32 @@ pub(super) enum EntryContent {
 /// A group with its folder, or a kind of which none can be told.
 type FoundGroup = Result<(Group, TreeId), Unreadable>;
 
+/// Kinds that are read at another version than the one that a restore point was made with.
+pub(super) type OtherVersions = Arc<BTreeMap<GroupResource, String>>;
+
 /// One restore point, open for reading.
 pub(super) struct Reader {
     index: Arc<Index>,
     root: TreeId,
     id: RestorePointId,
+    versions: OtherVersions,
 }
 
 impl Reader {
     /// Opens a restore point.
-    pub(super) fn open(inner: &Inner, id: &RestorePointId) -> Result<Self, ArchiveError> {
+    pub(super) fn open(
+        inner: &Inner,
+        id: &RestorePointId,
+        versions: &OtherVersions,
+    ) -> Result<Self, ArchiveError> {
         let found = snapshots::find(inner, id)?;
-        Ok(Self { index: inner.index()?, root: found.snapshot.tree, id: id.clone() })
+        let versions = Arc::clone(versions);
+        Ok(Self { versions, ..Self::new(inner.index()?, found.snapshot.tree, id.clone()) })
     }
 
     /// Over an index and tree that are known already.
     pub(super) fn new(index: Arc<Index>, root: TreeId, id: RestorePointId) -> Self {
-        Self { index, root, id }
+        Self { index, root, id, versions: OtherVersions::default() }
     }
 
     /// Which restore point.
@@ -216,7 +227,7 @@ impl Reader {
     /// which no group can be told.
     pub(super) fn groups(&self, filter: &ReadFilter) -> Result<Vec<FoundGroup>, ArchiveError> {
         let mut groups = Vec::new();
-        let root = self.folder(self.root, "")?;
+        let root = self.root_folder()?;
         for (scope_folder, scope) in [(NAMESPACED, Scope::Namespaced), (NON_NAMESPACED, Scope::Cluster)] {
             let Some(EntryContent::Folder(tree)) = find_entry(&root, scope_folder) else { continue };
             if !filter.admits_scope(scope) {
@@ -227,26 +238,91 @@ impl Reader {
                 if !filter.admits_resource(&resource) {
                     continue;
                 }
-                let group = Group { resource, namespace: None };
-                match scope {
-                    Scope::Cluster => groups.push(Ok((group, tree))),
-                    Scope::Namespaced => match tolerate(self.namespaces(&group.resource, tree, filter))? {
-                        Ok(found) => groups.extend(found.into_iter().map(Ok)),
-                        Err(reason) => groups.push(Err(group.unreadable(None, None, reason))),
+                let group =
+                    Group { version: self.versions.get(&resource).cloned(), ..Group::new(resource, None) };
+                let tree = match &group.version {
+                    Some(version) => match self.at_version(&root, version, scope_folder, &name)? {
+                        Some(tree) => tree,
+                        None => continue,
                     },
+                    None => tree,
+                };
+                groups.extend(self.of_kind(group, scope, tree, filter)?);
+            }
+        }
+        Ok(groups)
+    }
+
+    /// The groups of all kinds at all other versions.
+    pub(super) fn other_groups(&self) -> Result<Vec<FoundGroup>, ArchiveError> {
+        let mut groups = Vec::new();
+        let Some(EntryContent::Folder(others)) = find_entry(&self.root_folder()?, OTHER_VERSIONS).cloned()
+        else {
+            return Ok(groups);
+        };
+        for (version, tree) in self.folders(others, OTHER_VERSIONS)? {
+            let path = format!("{OTHER_VERSIONS}/{version}");
+            let root = self.folder(tree, &path)?;
+            for (scope_folder, scope) in [(NAMESPACED, Scope::Namespaced), (NON_NAMESPACED, Scope::Cluster)] {
+                let Some(EntryContent::Folder(kinds)) = find_entry(&root, scope_folder) else { continue };
+                for (name, tree) in self.folders(*kinds, &format!("{path}/{scope_folder}"))? {
+                    let group = Group {
+                        version: Some(version.clone()),
+                        ..Group::new(GroupResource::from(name), None)
+                    };
+                    groups.extend(self.of_kind(group, scope, tree, &ReadFilter::default())?);
                 }
             }
         }
         Ok(groups)
     }
 
+    /// The groups of a kind, or what cannot be read of it.
+    fn of_kind(
+        &self,
+        kind: Group,
+        scope: Scope,
+        tree: TreeId,
+        filter: &ReadFilter,
+    ) -> Result<Vec<FoundGroup>, ArchiveError> {
+        if scope == Scope::Cluster {
+            return Ok(vec![Ok((kind, tree))]);
+        }
+        Ok(match tolerate(self.namespaces(&kind, tree, filter))? {
+            Ok(found) => found.into_iter().map(Ok).collect(),
+            Err(reason) => vec![Err(kind.unreadable(None, None, reason))],
+        })
+    }
+
+    /// The folder of a kind at another version.
+    fn at_version(
+        &self,
+        root: &[Entry],
+        version: &str,
+        scope_folder: &str,
+        kind_folder: &str,
+    ) -> Result<Option<TreeId>, ArchiveError> {
+        let mut entries = root.to_vec();
+        let mut path = String::new();
+        let mut found = None;
+        for folder in [OTHER_VERSIONS, version, scope_folder, kind_folder] {
+            if let Some(tree) = found {
+                entries = self.folder(tree, &path)?;
+            }
+            let Some(EntryContent::Folder(tree)) = find_entry(&entries, folder) else { return Ok(None) };
+            found = Some(*tree);
+            path = if path.is_empty() { folder.to_owned() } else { format!("{path}/{folder}") };
+        }
+        Ok(found)
+    }
+
     fn namespaces(
         &self,
-        resource: &GroupResource,
+        kind: &Group,
         tree: TreeId,
         filter: &ReadFilter,
     ) -> Result<Vec<(Group, TreeId)>, ArchiveError> {
-        let path = format!("{NAMESPACED}/{resource}");
+        let path = kind.folders_of_kind(Scope::Namespaced).join("/");
         let mut groups = Vec::new();
         for (name, tree) in self.folders(tree, &path)? {
             let namespace = folder_namespace(&name).ok_or_else(|| {
@@ -254,8 +330,7 @@ impl Reader {
                 ArchiveError::damaged_because(what, "a folder that is no namespace lies among namespaces")
             })?;
             if filter.admits_namespace(namespace) {
-                let group = Group { resource: resource.clone(), namespace: Some(namespace.to_owned()) };
-                groups.push((group, tree));
+                groups.push((Group { namespace: Some(namespace.to_owned()), ..kind.clone() }, tree));
             }
         }
         Ok(groups)
@@ -276,7 +351,8 @@ impl Reader {
 
     /// One object: two folders below the kind's, and one shard.
     pub(super) fn object(&self, key: &ObjectKey) -> Result<Option<SavedObject>, ArchiveError> {
-        let group = Group { resource: key.resource.clone(), namespace: key.namespace.clone() };
+        let version = self.versions.get(&key.resource).cloned();
+        let group = Group { version, ..Group::new(key.resource.clone(), key.namespace.clone()) };
         let mut tree = self.root;
         let mut path = String::new();
         for folder in group.folders() {

@@ -21,7 +21,7 @@ use super::{
     Inner,
     backend::{Backend, Written},
     error::{ArchiveError, log_text, store_error},
-    layout::{NAMESPACED, NON_NAMESPACED},
+    layout::{NAMESPACED, NON_NAMESPACED, OTHER_VERSIONS},
     snapshots,
     source::{Capture, CaptureSource, Outcome},
 };
@@ -41,7 +41,7 @@ pub(super) fn save(
     let source = CaptureSource::new(captures, Arc::clone(&backend));
     // Without a parent: all objects are in memory anyway, and what is stored already is found by its content.
     let options = BackupOptions::default().no_scan(true).parent_opts(ParentOptions::default().force(true));
-    let paths = [PathBuf::from(NAMESPACED), PathBuf::from(NON_NAMESPACED)];
+    let paths = [NAMESPACED, NON_NAMESPACED, OTHER_VERSIONS].map(PathBuf::from);
     let archived = repository.archive(&options, &source, SnapshotFile::default(), &paths);
     let outcome = source.outcome();
     let written = backend.written();
@@ -77,6 +77,16 @@ fn verify(
         equal(&resource.to_string(), expected, outcome.objects.get(resource).copied().unwrap_or_default())?;
     }
     equal("objects", manifest.summary.objects, outcome.objects.values().sum())?;
+    let mut others = outcome.other_versions;
+    for entry in &manifest.kinds {
+        for other in &entry.other_versions {
+            let key = (entry.kind.resource.clone(), other.version.clone());
+            let found = others.remove(&key).unwrap_or_default();
+            equal(&format!("{} at version {}", key.0, key.1), other.objects, found)?;
+        }
+    }
+    // What the manifest does not name would never be read.
+    equal("objects at other versions", 0, others.values().sum())?;
     // A snapshot must never be durable before what it refers to.
     if written.last_pack > written.last_index {
         return Err(ArchiveError::Miscounted { what: "index files".to_owned(), expected: 1, found: 0 });

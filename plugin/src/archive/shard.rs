@@ -112,10 +112,10 @@ impl Sharder {
                 if let Some(reason) = refuse_resource(&group.resource) {
                     return refused(group.resource.to_string(), reason);
                 }
-                if let Some(namespace) = &group.namespace
-                    && let Some(reason) = refuse_component(namespace)
-                {
-                    return refused(namespace.clone(), reason);
+                for name in [&group.namespace, &group.version].into_iter().flatten() {
+                    if let Some(reason) = refuse_component(name) {
+                        return refused(name.clone(), reason);
+                    }
                 }
                 self.last = Some((group.clone(), name.to_owned()));
             }

@@ -42,6 +42,18 @@ pub enum Capture {
         /// Some of its objects.
         objects: Vec<CapturedObject>,
     },
+    /// Objects of a kind at another version than the one they were handed over at before, as its conversion gives them.
+    /// After all others; ascending by version, then in the same order.
+    OtherVersion {
+        /// The kind.
+        resource: GroupResource,
+        /// Which version.
+        version: String,
+        /// Whether the kind lives in namespaces.
+        scope: Scope,
+        /// Some of its objects.
+        objects: Vec<CapturedObject>,
+    },
     /// The journal of a restore, one JSON document a line; at most once, after all objects.
     Journal(Bytes),
     /// Everything was handed over. Without it nothing is saved.
@@ -57,6 +69,8 @@ pub(super) struct Outcome {
     pub(super) bytes: u64,
     /// Objects in them.
     pub(super) objects: BTreeMap<GroupResource, u64>,
+    /// Objects at other versions.
+    pub(super) other_versions: BTreeMap<(GroupResource, String), u64>,
     /// The manifest, once it came.
     pub(super) manifest: Option<Manifest>,
     /// Why the stream ended early.
@@ -130,11 +144,10 @@ impl Files {
 
     fn take(
         &mut self,
-        resource: GroupResource,
+        mut group: Group,
         scope: Scope,
         objects: &[CapturedObject],
     ) -> Result<(), ArchiveError> {
-        let mut group = Group { resource, namespace: None };
         for object in objects {
             if object.namespace.is_some() != (scope == Scope::Namespaced) {
                 return Err(ArchiveError::InvalidObject {
@@ -149,7 +162,12 @@ impl Files {
         }
         let count = objects.len() as u64;
         if count > 0 {
-            *self.outcome().objects.entry(group.resource).or_default() += count;
+            let mut outcome = self.outcome();
+            let counter = match group.version {
+                Some(version) => outcome.other_versions.entry((group.resource, version)).or_default(),
+                None => outcome.objects.entry(group.resource).or_default(),
+            };
+            *counter += count;
         }
         Ok(())
     }
@@ -215,7 +233,13 @@ impl Iterator for Files {
             }
             match self.stream.as_mut()?.blocking_recv() {
                 Some(Capture::Objects { resource, scope, objects }) => {
-                    if let Err(problem) = self.take(resource, scope, &objects) {
+                    if let Err(problem) = self.take(Group::new(resource, None), scope, &objects) {
+                        self.fail(problem);
+                    }
+                }
+                Some(Capture::OtherVersion { resource, version, scope, objects }) => {
+                    let group = Group { version: Some(version), ..Group::new(resource, None) };
+                    if let Err(problem) = self.take(group, scope, &objects) {
                         self.fail(problem);
                     }
                 }

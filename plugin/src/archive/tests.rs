@@ -59,14 +59,14 @@ impl Fixture {
         let heard = Arc::clone(&warnings);
         let warn: Warn = Arc::new(move |text| heard.lock().unwrap().push(text.to_owned()));
         let inner = Inner::new(make_store(folder.path().to_owned()), key.clone(), warn);
-        Self { folder, repository: Repository { inner: Arc::new(inner) }, warnings }
+        Self { folder, repository: Repository::over(inner), warnings }
     }
 
     /// Forgets what was read, as a new process would.
     fn reopened(&self) -> Repository {
         let inner = &self.repository.inner;
         let inner = Inner::new(Arc::clone(&inner.store), inner.key.clone(), Arc::clone(&inner.warn));
-        Repository { inner: Arc::new(inner) }
+        Repository::over(inner)
     }
 
     fn save(&self, objects: &[Sample]) -> RestorePoint {
@@ -178,9 +178,8 @@ fn manifest(objects: &[Sample]) -> Manifest {
         *counts.entry(object.key.resource.clone()).or_default() += 1;
     }
     let kinds = counts.into_iter().map(|(resource, objects)| KindEntry {
-        kind: ResourceType::new(resource, "v1", "Sample", Scope::Namespaced),
         objects,
-        bytes: 0,
+        ..KindEntry::new(ResourceType::new(resource, "v1", "Sample", Scope::Namespaced))
     });
     Manifest {
         summary: Summary {

@@ -1,5 +1,7 @@
 //! `kubectl backup create`.
 
+use crate::model::selection::ApiVersions;
+
 use super::{
     output::OutputFormat,
     selection::{FilterArgs, NamespaceArgs},
@@ -29,6 +31,17 @@ pub struct CreateArgs {
     /// Only objects with these fields, for the kinds that support it: `metadata.name=web`
     #[arg(long, value_name = "SELECTOR", help_heading = "Selection")]
     pub field_selector: Option<String>,
+    /// At which versions of its kind to save an object that the cluster serves at several: the one it prefers and those
+    /// that may differ from it in more than their name (auto), that one alone (preferred), or all of them
+    #[arg(
+        long,
+        value_name = "WHICH",
+        value_enum,
+        default_value_t,
+        hide_possible_values = true,
+        help_heading = "Selection"
+    )]
+    pub api_versions: ApiVersions,
     /// Name of the restore point [default: made from scope and time]
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,

@@ -46,6 +46,8 @@ pub struct ListRequest {
     pub chunk_size: u32,
     /// Whether a server that fails is asked again for a while.
     pub is_patient: bool,
+    /// As it was at this revision, which another list told. Where the server no longer has it, as it is now.
+    pub revision: Option<String>,
 }
 
 impl ListRequest {
@@ -58,10 +60,12 @@ impl ListRequest {
 }
 
 /// How a list went.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ListStats {
     /// How often the token expired and the list went on at a later revision.
     pub splices: u32,
+    /// The revision of the store that all of it shows; None if it is spliced.
+    pub revision: Option<String>,
 }
 
 /// Why a list did not come to its end.
@@ -90,12 +94,17 @@ impl Cluster {
         request: &ListRequest,
         sender: &mut PageSender,
     ) -> Result<ListStats, ListFailure> {
-        let mut cursor = Cursor::new(request.chunk_size);
+        let mut cursor = Cursor { revision: request.revision.clone(), ..Cursor::new(request.chunk_size) };
         loop {
             let page = match self.page(request, &mut cursor).await {
                 Ok(page) => page,
                 Err(RequestError::Refused { code: 410, continue_token, .. }) if cursor.is_under_way() => {
                     cursor.expired(continue_token)?;
+                    continue;
+                }
+                // Gone by now, or an aggregated API that knows no revisions of others.
+                Err(RequestError::Refused { code: 400 | 410 | 504, .. }) if cursor.revision.is_some() => {
+                    cursor.revision = None;
                     continue;
                 }
                 Err(error) => return Err(error.into()),
@@ -106,7 +115,8 @@ impl Cluster {
                 return Err(ListFailure::Stopped);
             }
             if is_last {
-                return Ok(ListStats { splices: cursor.splices });
+                let revision = cursor.shown.filter(|_| cursor.splices == 0);
+                return Ok(ListStats { splices: cursor.splices, revision });
             }
         }
     }
@@ -147,7 +157,7 @@ impl Cluster {
     }
 
     async fn try_page(&self, request: &ListRequest, cursor: &Cursor) -> Result<Page, RequestError> {
-        let path = list_path(request, cursor.limit, cursor.token.as_deref());
+        let path = list_path(request, cursor);
         let answer = self.get_once(&path).await?;
         Page::read(&request.kind, &answer.body).map_err(RequestError::BadAnswer)
     }
@@ -156,6 +166,10 @@ impl Cluster {
 /// Where a list is.
 struct Cursor {
     token: Option<String>,
+    /// The revision to begin at, until there is a token, which has it.
+    revision: Option<String>,
+    /// The revision of the first page.
+    shown: Option<String>,
     limit: u32,
     chunk_size: u32,
     /// The last object that was passed on.
@@ -172,6 +186,8 @@ impl Cursor {
     fn new(chunk_size: u32) -> Self {
         Self {
             token: None,
+            revision: None,
+            shown: None,
             limit: chunk_size.min(FIRST_PAGE),
             chunk_size,
             last: None,
@@ -217,6 +233,8 @@ impl Cursor {
             self.last = Some((item.facts.namespace.clone(), item.facts.name.clone()));
         }
         self.token = page.next;
+        self.revision = None;
+        self.shown = self.shown.take().or(page.revision);
         Ok((items, self.token.is_none()))
     }
 }
@@ -231,13 +249,15 @@ fn next_limit(bytes: usize, objects: usize, chunk_size: u32) -> u32 {
     u32::try_from(PAGE_BYTES / average).unwrap_or(u32::MAX).clamp(1, chunk_size)
 }
 
-fn list_path(request: &ListRequest, limit: u32, token: Option<&str>) -> String {
+fn list_path(request: &ListRequest, cursor: &Cursor) -> String {
     let mut query = form_urlencoded::Serializer::new(String::new());
-    query.append_pair("limit", &limit.to_string());
+    query.append_pair("limit", &cursor.limit.to_string());
     let optional = [
         ("labelSelector", request.label_selector.as_deref()),
         ("fieldSelector", request.field_selector.as_deref()),
-        ("continue", token),
+        ("continue", cursor.token.as_deref()),
+        ("resourceVersion", cursor.revision.as_deref()),
+        ("resourceVersionMatch", cursor.revision.as_ref().map(|_| "Exact")),
     ];
     for (name, value) in optional {
         if let Some(value) = value {
@@ -331,9 +351,11 @@ mod tests {
             field_selector: None,
             chunk_size: 500,
             is_patient: true,
+            revision: None,
         };
+        let cursor = Cursor { token: Some("a=b&c".to_owned()), ..Cursor::new(500) };
         assert_eq!(
-            list_path(&request, 100, Some("a=b&c")),
+            list_path(&request, &cursor),
             "/api/v1/namespaces/shop/configmaps?limit=100&labelSelector=app+in+%28a%2Cb%29&continue=a%3Db%26c"
         );
         assert_eq!(path_segment("system:node proxier"), "system%3Anode%20proxier");

@@ -6,8 +6,12 @@ mod ledger;
 pub(in crate::commands) mod name;
 mod reader;
 mod silence;
+mod versions;
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::{Arc, Mutex},
+    time::Instant,
+};
 
 use anyhow::Context;
 use futures::{StreamExt, stream};
@@ -42,6 +46,7 @@ use ledger::{Ledger, Provenance};
 use name::ChosenName;
 use reader::{Reach, Reader};
 use silence::Silence;
+use versions::OtherVersions;
 
 /// Pieces on their way into the archive. A piece is a page of a list, about a megabyte.
 const IN_FLIGHT: usize = 2;
@@ -148,6 +153,7 @@ fn place(mut selection: Selection, cluster: &Cluster) -> Selection {
 struct Backup {
     reader: Reader,
     plan: BackupPlan,
+    others: OtherVersions,
     provenance: Provenance,
     created: Timestamp,
 }
@@ -183,7 +189,10 @@ impl Backup {
             scope: name::scope(&selection),
             selection: selection.clone(),
         };
+        let others = OtherVersions::decide(args.api_versions, &plan, &cluster, &discovery.kinds).await;
         let reader = Reader {
+            several_versions: others.kinds().cloned().collect(),
+            lists: Mutex::default(),
             cluster,
             reach,
             label_selector: selection.label_selector,
@@ -192,7 +201,7 @@ impl Backup {
             parallel: usize::from(args.parallel),
             namespaces: OnceCell::new(),
         };
-        Ok(Self { reader, plan, provenance, created })
+        Ok(Self { reader, plan, others, provenance, created })
     }
 
     /// Reads everything and saves nothing.
@@ -248,7 +257,7 @@ impl Backup {
         progress: Progress,
         interrupt: &Interrupt,
     ) -> anyhow::Result<(Ledger, Provenance)> {
-        let Self { reader, mut plan, provenance, .. } = self;
+        let Self { reader, mut plan, others, provenance, .. } = self;
         let ledger = Ledger::new(std::mem::take(&mut plan.left_out), std::mem::take(&mut plan.missing));
         let mut gatherer = Gatherer {
             reader: Arc::new(reader),
@@ -256,6 +265,7 @@ impl Backup {
             sink,
             progress: progress.clone(),
             silence: Silence::default(),
+            others,
         };
         let outcome = tokio::select! {
             outcome = gatherer.run(plan, &provenance.selection) => outcome,

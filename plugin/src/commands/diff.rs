@@ -6,7 +6,10 @@ mod places;
 mod shown;
 mod sides;
 
-use std::{cmp::Ordering, collections::BTreeSet};
+use std::{
+    cmp::Ordering,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use crate::{
     cli::inspect::DiffArgs,
@@ -23,6 +26,7 @@ use crate::{
         point_reference::Incomplete,
         restore::rules::{Rule, rule},
         select::{KindFilter, LabelSelector, parse_named_object, resolve_one_kind},
+        versions::taken_at,
     },
     report::missing,
 };
@@ -49,11 +53,12 @@ pub(crate) async fn run(args: DiffArgs, session: &Session) -> anyhow::Result<Exi
     args.selector.as_deref().map(LabelSelector::parse).transpose()?;
     let words: Vec<&str> = std::iter::once(args.restore_point.as_str()).chain(second).collect();
     let mut opened = point::open_all(&words, Incomplete::Skip, session).await?.into_iter();
-    let Some(before) = opened.next() else { anyhow::bail!("no restore point was named") };
+    let Some(mut before) = opened.next() else { anyhow::bail!("no restore point was named") };
     let after = opened.next();
     let live = if after.is_none() {
         let cluster = session.cluster().await?;
         let discovery = cluster.discover().await?;
+        at_served_versions(&mut before, &discovery.kinds);
         Some((cluster, discovery))
     } else {
         None
@@ -96,6 +101,19 @@ pub(crate) async fn run(args: DiffArgs, session: &Session) -> anyhow::Result<Exi
         (true, true) => ExitStatus::Different,
         (true, false) => ExitStatus::Done,
     })
+}
+
+/// Of the saved versions of a kind, the one that the cluster serves: what is compared must have the same shape.
+fn at_served_versions(opened: &mut OpenPoint, served: &[ResourceType]) {
+    let mut read_at = BTreeMap::new();
+    for entry in &mut opened.manifest.kinds {
+        let live = served.iter().find(|kind| kind.resource == entry.kind.resource);
+        if let Some(version) = live.and_then(|live| taken_at(entry, live)) {
+            entry.kind.version.clone_from(&version);
+            read_at.insert(entry.kind.resource.clone(), version);
+        }
+    }
+    opened.repository = opened.repository.reading_at(read_at);
 }
 
 /// The kinds of both sides, each once.

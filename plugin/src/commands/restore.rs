@@ -121,7 +121,10 @@ async fn make_plan(
     let discovery = cluster.discover().await?;
     let mut kinds =
         Kinds::new(request.manifest.kinds.iter().map(|entry| entry.kind.clone()), &discovery.kinds);
-    versions::decide(cluster, &mut kinds).await?;
+    let read_at =
+        versions::decide(cluster, &mut kinds, &request.manifest, &request.repository, &request.point.id)
+            .await?;
+    request.repository = request.repository.reading_at(read_at);
     request.preparation.move_versions(kinds.moves().clone());
     let Collected { candidates, unreadable, finalizers, .. } = collect(request).await?;
     define(&mut kinds, &candidates);

@@ -97,6 +97,33 @@ pub struct KindEntry {
     pub objects: u64,
     /// Their size as JSON, in bytes.
     pub bytes: u64,
+    /// Other versions at which the same objects were saved too, as the source cluster converts them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub other_versions: Vec<VersionEntry>,
+}
+
+impl KindEntry {
+    /// Of a kind of which there is no object yet.
+    pub fn new(kind: ResourceType) -> Self {
+        Self { kind, objects: 0, bytes: 0, other_versions: Vec::new() }
+    }
+
+    /// Whether all objects of the kind are saved at this other version.
+    pub fn is_whole_at(&self, version: &str) -> bool {
+        self.other_versions.iter().any(|other| other.version == version && other.objects == self.objects)
+    }
+}
+
+/// The objects of a kind at another version.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct VersionEntry {
+    /// `v1beta1`.
+    pub version: String,
+    /// How many of them; fewer than of the kind where the reading failed.
+    pub objects: u64,
+    /// Their size as JSON, in bytes.
+    pub bytes: u64,
 }
 
 /// Something that was asked for and is not in the restore point.

@@ -17,6 +17,18 @@ pub enum ClusterScoped {
     All,
 }
 
+/// At which versions of its kind an object is saved.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum ApiVersions {
+    /// At the one the server prefers, and at its others where they may differ in more than their name.
+    #[default]
+    Auto,
+    /// At the one the server prefers.
+    Preferred,
+    /// At every one it serves; one that cannot be read makes the restore point incomplete.
+    All,
+}
+
 /// The namespaces a command covers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -18,7 +18,6 @@ pub mod prepare;
 pub mod prune;
 pub mod replace;
 pub mod rules;
-pub mod versions;
 pub mod wanted;
 
 use std::{

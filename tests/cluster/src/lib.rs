@@ -21,6 +21,7 @@ pub mod pods;
 pub mod process;
 mod starting;
 pub mod state;
+pub mod webhook;
 pub mod write_proxy;
 
 use std::{

@@ -9,7 +9,7 @@ use crate::model::resource::GroupResource;
 use super::*;
 
 fn group() -> Group {
-    Group { resource: GroupResource::new("configmaps", ""), namespace: Some("shop".to_owned()) }
+    Group::new(GroupResource::new("configmaps", ""), Some("shop".to_owned()))
 }
 
 fn object(name: &str, size: usize) -> CapturedObject {

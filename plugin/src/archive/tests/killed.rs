@@ -46,7 +46,7 @@ fn writer() {
     let Some(folder) = env::var_os(FOLDER) else { return };
     let key: MasterKey = serde_json::from_str(&env::var(KEY).unwrap()).unwrap();
     let store = Arc::new(store::local::LocalStore::new(folder.into()));
-    let repository = Repository { inner: Arc::new(Inner::new(store, key, silent())) };
+    let repository = Repository::over(Inner::new(store, key, silent()));
     save(&repository, &objects(env::var(ROUND).unwrap().parse().unwrap())).unwrap();
 }
 

@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use rstest::rstest;
 
 use super::*;
-use crate::model::restore_record::{RecordRole, RestoreMark};
+use crate::model::{
+    restore_point::VersionEntry,
+    restore_record::{RecordRole, RestoreMark},
+};
 
 fn varied() -> Vec<Sample> {
     let mut objects = config_maps("shop", 100);
@@ -54,6 +57,59 @@ fn every_object_is_found_by_its_name_and_no_other() {
         let absent = ObjectKey::new(GroupResource::from(resource.to_owned()), namespace, name);
         assert!(fixture.repository.object(&point.id, &absent).unwrap().is_none(), "{absent}");
     }
+}
+
+/// `first`, and `other` at version `v1beta1`.
+fn with_other_version(first: &[Sample], other: &[Sample], manifest: Manifest) -> Vec<Capture> {
+    let mut captures: Vec<Capture> = ordered(first).iter().map(Sample::capture).collect();
+    captures.extend(ordered(other).iter().map(|object| Capture::OtherVersion {
+        resource: object.key.resource.clone(),
+        version: "v1beta1".to_owned(),
+        scope: object.scope,
+        objects: vec![object.captured()],
+    }));
+    captures.push(Capture::Finish(Box::new(manifest)));
+    captures
+}
+
+fn with_version(objects: &[Sample], count: u64) -> Manifest {
+    let mut manifest = manifest(objects);
+    for entry in &mut manifest.kinds {
+        entry.other_versions.push(VersionEntry { version: "v1beta1".to_owned(), objects: count, bytes: 0 });
+    }
+    manifest
+}
+
+#[test]
+fn objects_at_another_version_are_read_only_where_they_are_asked_for() {
+    let fixture = Fixture::new();
+    let first = config_maps("shop", 100);
+    let other: Vec<_> =
+        first.iter().map(|it| Sample::with_text("configmaps", Some("shop"), &it.key.name, "other")).collect();
+    let manifest = with_version(&first, 100);
+    let captures = with_other_version(&first, &other, manifest.clone());
+    let point = fixture.repository.save(Timestamp::now(), stream(captures)).unwrap();
+    let repository = fixture.reopened();
+    assert_eq!(repository.manifest(&point.id).unwrap(), manifest);
+    let bodies = |objects: &[Sample]| -> Vec<_> {
+        ordered(objects).iter().map(|object| (object.key.clone(), object.body())).collect()
+    };
+    assert_eq!(read_all(&repository, &point.id, &ReadFilter::default()), bodies(&first));
+    let maps = GroupResource::new("configmaps", "");
+    let at = |version: &str| repository.reading_at([(maps.clone(), version.to_owned())].into());
+    assert_eq!(read_all(&at("v1beta1"), &point.id, &ReadFilter::default()), bodies(&other));
+    assert_eq!(at("v1beta1").object(&point.id, &first[7].key).unwrap().unwrap().body, other[7].body());
+    assert_eq!(read_all(&at("v1alpha1"), &point.id, &ReadFilter::default()), []);
+    assert_whole(&repository);
+}
+
+#[rstest]
+#[case::fewer_than_stated(4, "configmaps at version v1beta1")]
+#[case::not_stated(0, "configmaps at version v1beta1")]
+fn another_version_that_is_not_whole_is_not_saved(#[case] stated: u64, #[case] named: &str) {
+    let objects = config_maps("shop", 3);
+    let error = refused(with_other_version(&objects, &objects, with_version(&objects, stated)));
+    assert!(error.to_string().contains(named), "{error}");
 }
 
 #[test]

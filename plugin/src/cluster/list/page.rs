@@ -69,6 +69,8 @@ pub(super) struct Page {
     pub(super) next: Option<String>,
     /// Bytes of the answer.
     pub(super) bytes: usize,
+    /// The revision of the store that it shows.
+    pub(super) revision: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -84,6 +86,8 @@ struct Outline<'a> {
 struct ListMetadata {
     #[serde(default, rename = "continue")]
     next: Option<String>,
+    #[serde(default, rename = "resourceVersion")]
+    revision: Option<String>,
 }
 
 impl Page {
@@ -99,7 +103,9 @@ impl Page {
         let mut items = items?;
         // An aggregated API may answer in any order; sorting what is sorted costs nothing.
         items.sort_by(ListItem::compare_keys);
-        Ok(Self { items, next: outline.metadata.next.filter(|token| !token.is_empty()), bytes: body.len() })
+        let given = |text: Option<String>| text.filter(|text| !text.is_empty());
+        let ListMetadata { next, revision } = outline.metadata;
+        Ok(Self { items, next: given(next), revision: given(revision), bytes: body.len() })
     }
 }
 

@@ -76,6 +76,7 @@ async fn listed_by(patience: Patience, is_patient: bool, answers: Vec<Answer>) -
         field_selector: None,
         chunk_size: 500,
         is_patient,
+        revision: None,
     };
     let (senders, mut lanes) = Lanes::new(1, 1 << 20);
     let mut sender = senders.into_iter().next().unwrap();

@@ -199,6 +199,7 @@ async fn live_names(cluster: &Cluster, kind: &ResourceType, namespace: Option<&s
         label_selector: None,
         field_selector: None,
         chunk_size: 500,
+        revision: None,
         is_patient: false,
     };
     let (senders, mut lanes) = Lanes::new(1, READ_AHEAD);

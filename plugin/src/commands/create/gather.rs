@@ -25,10 +25,11 @@ use super::{
     ledger::Ledger,
     reader::{KindOutcome, Reader},
     silence::Silence,
+    versions::OtherVersions,
 };
 
 /// Bytes of objects that lists may be ahead of the archive.
-const READ_AHEAD: usize = 6 << 20;
+pub(super) const READ_AHEAD: usize = 6 << 20;
 
 /// More referenced objects of a kind than this are picked out of a list of all.
 const MAX_SINGLE_READS: usize = 50;
@@ -57,6 +58,22 @@ impl Sink {
             _ => Ok(()),
         }
     }
+
+    /// `kind` is at the other version.
+    pub(super) async fn put_other_version(
+        &self,
+        kind: &ResourceType,
+        objects: Vec<CapturedObject>,
+    ) -> Result<(), SinkClosed> {
+        match self {
+            Self::Archive(captures) if !objects.is_empty() => {
+                let (resource, version, scope) = (kind.resource.clone(), kind.version.clone(), kind.scope);
+                let capture = Capture::OtherVersion { resource, version, scope, objects };
+                captures.send(capture).await.map_err(|_| SinkClosed)
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 /// One gathering.
@@ -66,6 +83,7 @@ pub(super) struct Gatherer {
     pub(super) sink: Sink,
     pub(super) progress: Progress,
     pub(super) silence: Silence,
+    pub(super) others: OtherVersions,
 }
 
 impl Gatherer {
@@ -77,7 +95,7 @@ impl Gatherer {
             self.progress.message(&kind.resource.to_string());
             self.cluster_scoped(&kind, wanted, names, selection).await?;
         }
-        Ok(())
+        self.other_versions().await
     }
 
     async fn namespaced(&mut self, kinds: Vec<(ResourceType, Names)>) -> anyhow::Result<()> {
@@ -108,6 +126,7 @@ impl Gatherer {
 
     async fn save(&mut self, kind: &ResourceType, page: Vec<ListItem>, names: &Names) -> anyhow::Result<()> {
         let objects = self.ledger.take(kind, page, names);
+        self.others.note(kind, &objects);
         self.progress.advance(objects.len() as u64);
         Ok(self.sink.put(kind, objects).await?)
     }

@@ -8,7 +8,7 @@ use crate::{
         facts::ObjectFacts,
         object::CapturedObject,
         resource::{GroupResource, ResourceType},
-        restore_point::{Completeness, FORMAT, KindEntry, LeftOut, Manifest, Missing, Summary},
+        restore_point::{Completeness, FORMAT, KindEntry, LeftOut, Manifest, Missing, Summary, VersionEntry},
         selection::Selection,
     },
     plan::{backup::Names, left_out, referenced::References},
@@ -101,7 +101,7 @@ impl Ledger {
                 entry.objects += 1;
                 entry.bytes += bytes;
             }
-            _ => self.kinds.push(KindEntry { kind: kind.clone(), objects: 1, bytes }),
+            _ => self.kinds.push(KindEntry { objects: 1, bytes, ..KindEntry::new(kind.clone()) }),
         }
     }
 
@@ -110,7 +110,8 @@ impl Ledger {
         self.left_out.entry(key).or_insert_with(|| (resource.clone(), 0)).1 += objects;
     }
 
-    fn warn(&mut self, warning: String) {
+    /// Notes what a reader of the restore point should know.
+    pub(super) fn warn(&mut self, warning: String) {
         if self.warnings.len() < MAX_WARNINGS {
             self.warnings.push(warning);
         }
@@ -121,7 +122,7 @@ impl Ledger {
         let resource = &kind.resource;
         let was_read = outcome.missing.is_empty() && outcome.left_out.is_none();
         if was_read && self.kinds.last().is_none_or(|entry| entry.kind.resource != *resource) {
-            self.kinds.push(KindEntry { kind: kind.clone(), objects: 0, bytes: 0 });
+            self.kinds.push(KindEntry::new(kind.clone()));
         }
         self.missing.extend(outcome.missing);
         if outcome.is_forbidden {
@@ -133,6 +134,19 @@ impl Ledger {
         if let Some(reason) = outcome.left_out {
             self.leave_out(resource, &reason, 0);
         }
+    }
+
+    /// Notes what of a kind was read at another version too.
+    pub(super) fn note_version(&mut self, resource: &GroupResource, version: VersionEntry) {
+        let entry = self.kinds.iter_mut().find(|entry| entry.kind.resource == *resource);
+        if let Some(entry) = entry {
+            entry.other_versions.push(version);
+        }
+    }
+
+    /// How many objects of a kind were taken in.
+    pub(super) fn objects_of(&self, resource: &GroupResource) -> u64 {
+        self.kinds.iter().filter(|entry| entry.kind.resource == *resource).map(|entry| entry.objects).sum()
     }
 
     /// Adds an entry for each object that was named and not found anywhere.

@@ -1,6 +1,9 @@
 //! Reading one kind over all the namespaces of a selection, whatever the caller may and may not do.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use futures::{StreamExt, stream};
 use tokio::sync::OnceCell;
@@ -9,7 +12,7 @@ use crate::{
     cluster::{Cluster, ListFailure, ListItem, ListRequest, PageSender, RequestError},
     commands::missing::{add, missing},
     model::{
-        resource::{ResourceType, Scope},
+        resource::{GroupResource, ResourceType, Scope},
         restore_point::Missing,
     },
     plan::backup::Names,
@@ -72,6 +75,10 @@ pub(super) struct Reader {
     pub(super) parallel: usize,
     /// All namespaces of the cluster, once they had to be asked for.
     pub(super) namespaces: OnceCell<Result<Vec<String>, String>>,
+    /// The lists that came to their end, of kinds that will be read at other versions too, each with its revision.
+    pub(super) lists: Mutex<Vec<ListRequest>>,
+    /// These kinds.
+    pub(super) several_versions: BTreeSet<GroupResource>,
 }
 
 impl Reader {
@@ -88,12 +95,12 @@ impl Reader {
             self.read_each(kind, namespaces, names, sender, &mut outcome).await;
             return outcome;
         };
-        match self.cluster.list(&self.request(kind, None, names), sender).await {
+        match self.list(self.request(kind, None, names), sender).await {
             // Nothing went through yet, so the lists of the single namespaces can stand in for it.
             Err(ListFailure::Request(error)) if error.is_forbidden() && !sender.has_sent() => {
                 self.read_without_overview(kind, names, sender, &error, &mut outcome).await;
             }
-            result => settle(kind, None, result.map(|stats| stats.splices), self, &mut outcome),
+            result => settle(kind, None, result, self, &mut outcome),
         }
         outcome
     }
@@ -113,7 +120,7 @@ impl Reader {
             request.label_selector = None;
             request.field_selector = None;
         }
-        let result = self.cluster.list(&request, sender).await.map(|stats| stats.splices);
+        let result = self.list(request, sender).await;
         settle(kind, None, result, self, &mut outcome);
         if !is_selected {
             for entry in &mut outcome.missing {
@@ -196,7 +203,7 @@ impl Reader {
                 self.read_named(kind, namespace, names, sender).await
             } else {
                 let request = ListRequest { is_patient, ..self.request(kind, Some(namespace), names) };
-                self.cluster.list(&request, sender).await.map(|stats| stats.splices)
+                self.list(request, sender).await
             };
             // Waited for in one namespace in vain, a kind is asked for once in each of the others.
             is_patient &= !matches!(&result, Err(ListFailure::Request(error)) if error.is_passing());
@@ -223,6 +230,16 @@ impl Reader {
         Ok(0)
     }
 
+    /// Lists, and remembers what was listed if it will be wanted at other versions; returns how often it was spliced.
+    async fn list(&self, request: ListRequest, sender: &mut PageSender) -> Result<u32, ListFailure> {
+        let stats = self.cluster.list(&request, sender).await?;
+        if self.several_versions.contains(&request.kind.resource) {
+            let listed = ListRequest { revision: stats.revision, ..request };
+            self.lists.lock().unwrap_or_else(PoisonError::into_inner).push(listed);
+        }
+        Ok(stats.splices)
+    }
+
     fn request(&self, kind: &ResourceType, namespace: Option<&str>, names: &Names) -> ListRequest {
         let only_namespaces = match &self.reach {
             Reach::Among(namespaces) if namespace.is_none() && kind.scope == Scope::Namespaced => {
@@ -239,6 +256,7 @@ impl Reader {
             field_selector: self.field_selector.clone(),
             chunk_size: self.chunk_size,
             is_patient: true,
+            revision: None,
         }
     }
 

@@ -107,6 +107,7 @@ fn requests(kinds: Vec<ResourceType>, places: &Places) -> Vec<ListRequest> {
             label_selector: None,
             field_selector: None,
             chunk_size: CHUNK,
+            revision: None,
             is_patient: true,
         }));
     }

@@ -17,12 +17,10 @@ use crate::plan::{
     order::is_custom,
     rename::references::Referent,
     sanitize::{hold::is_held, owners::OwnerReference},
-};
-
-use super::{
-    compare::Difference,
     versions::{Conversion, Moves, destination},
 };
+
+use super::compare::Difference;
 
 /// An object that is in the cluster under the name of a candidate.
 #[derive(Clone, Debug, Default)]
@@ -139,6 +137,13 @@ impl Kinds {
             })
         };
         self.saved.values().filter(is_skewed).map(|kind| kind.resource.clone()).collect()
+    }
+
+    /// Takes the objects of a kind as they were saved at another version.
+    pub fn take_at(&mut self, resource: &GroupResource, version: &str) {
+        let Some(saved) = self.saved.get_mut(resource) else { return };
+        self.moves.add_saved(saved, version);
+        version.clone_into(&mut saved.version);
     }
 
     /// Moves the objects of a kind to a version that is served, if naming another version is all it takes.

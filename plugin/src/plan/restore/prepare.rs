@@ -16,10 +16,11 @@ use crate::{
         rename::Renames,
         sanitize::{SanitizeContext, sanitize},
         transform::{Tally, TransformError, Transforms},
+        versions::Moves,
     },
 };
 
-use super::{finalizers::Finalizers, versions::Moves};
+use super::finalizers::Finalizers;
 
 /// How objects are prepared in one run.
 #[derive(Debug, Default)]

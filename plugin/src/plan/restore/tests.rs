@@ -10,7 +10,6 @@ use super::{
     content::Content,
     facts::{Facts, Kinds, LiveObject},
     rules::rule,
-    versions::Conversion,
 };
 use crate::model::{
     object::ObjectKey,
@@ -21,6 +20,7 @@ use crate::plan::{
     conflict::{ConflictPolicy, Resolution},
     map_namespace::NamespaceMap,
     sanitize::owners::owners,
+    versions::Conversion,
 };
 
 fn kind(resource: &str, kind: &str, scope: Scope) -> ResourceType {
@@ -188,8 +188,9 @@ fn a_version_that_is_not_served_is_refused_with_both_versions() {
     kinds.resolve_skew(&resource, Conversion::Webhook);
     assert_eq!(
         kinds.unserved(&resource).unwrap(),
-        "saved as example.com/v1alpha1, which the cluster does not serve (it has v1); its definition converts by a \
-         webhook, which is asked only about versions that are served; serve that version for the time of the restore"
+        "saved as example.com/v1alpha1, which the cluster does not serve (it has v1); a webhook converts its \
+         versions, and is asked only about those that are served; serve that one for the time of the restore, or take \
+         a restore point made with `create --api-versions all`"
     );
 }
 

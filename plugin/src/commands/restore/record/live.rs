@@ -175,7 +175,7 @@ impl Gathering<'_> {
                 entry.objects += count;
                 entry.bytes += bytes;
             }
-            _ => self.entries.push(KindEntry { kind: kind.clone(), objects: count, bytes }),
+            _ => self.entries.push(KindEntry { objects: count, bytes, ..KindEntry::new(kind.clone()) }),
         }
     }
 }
