@@ -4,6 +4,7 @@
 //! `archive`, `cluster`, `plan` and `report` speak of it.
 
 pub mod check;
+pub mod conflict_policy;
 pub mod facts;
 pub mod finding;
 pub mod object;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{ValueEnum, ValueHint};
 
-use crate::model::{restoration::ConflictPolicy, restore_record::RestoreRequest};
+use crate::model::{conflict_policy::ConflictPolicy, restore_record::RestoreRequest};
 
 use super::{
     output::OutputFormat,

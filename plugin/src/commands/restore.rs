@@ -40,10 +40,7 @@ use crate::{
     cli::restore::{DryRun, RestoreArgs},
     cluster::Cluster,
     exit::ExitStatus,
-    model::{
-        resource::GroupResource,
-        restoration::{Action, ConflictPolicy},
-    },
+    model::{conflict_policy::ConflictPolicy, resource::GroupResource, restoration::Action},
     plan::restore::{
         Candidate, RestorePlan, collision::collisions, facts::Kinds, prune::Coverage, rules::Rule,
     },
@@ -77,12 +74,13 @@ pub(crate) async fn run(args: RestoreArgs, session: &Session) -> anyhow::Result<
         None => (args, Resumed::default()),
     };
     let mut request = Request::complete(&args, session).await?;
-    let run = (!args.no_undo).then(|| run_of(&request, &args, resumed.root)).transpose()?;
+    request.answers = resumed.answers;
     let cluster = session.cluster().await?;
     let Some((mut plan, kinds)) = make_plan(&mut request, &session.printer, &args, &cluster).await? else {
         session.printer.note("nothing was changed");
         return Ok(ExitStatus::Failed);
     };
+    let run = (!args.no_undo).then(|| run_of(&request, &args, resumed.root)).transpose()?;
     order::follow(&args.order, &mut plan, &request.manifest, &kinds, session)?;
     for warning in request.preparation.warnings() {
         session.printer.warning(&warning);
@@ -147,7 +145,8 @@ async fn make_plan(
     let mut edited = HashMap::new();
     if plan.counts().contains_key(&Action::Ask) && !only_planned(args) {
         let asker = Asker { looker: &looker, kinds: &kinds, printer };
-        let Some(changed) = asker.ask(&plan, &mut facts).await? else { return Ok(None) };
+        let asked = asker.ask(&plan, &mut facts, &mut request.answers).await?;
+        let Some(changed) = asked else { return Ok(None) };
         edited = changed;
         plan = RestorePlan::new(plan.into_candidates(), &facts, &kinds);
     }
@@ -188,13 +187,14 @@ fn can_ask() -> bool {
 
 /// `ask` without anybody to ask is a mistake.
 fn need_terminal(args: &RestoreArgs) -> Result<(), UsageError> {
-    if only_planned(args) || can_ask() {
-        return Ok(());
-    }
-    Err(UsageError::with_hint(
+    if only_planned(args) || can_ask() { Ok(()) } else { Err(no_terminal()) }
+}
+
+fn no_terminal() -> UsageError {
+    UsageError::with_hint(
         "the policy `ask` needs a terminal to ask on, and there is none",
         "--on-conflict=skip, =patch, =replace or =rename decide without; --rules FILE does so object by object",
-    ))
+    )
 }
 
 /// What of the options does not go together, or not here.

@@ -29,7 +29,7 @@ use crate::{
         },
         undo::{
             Undoing,
-            decide::{Force, MIXED, put_back, take_away},
+            decide::{Force, MIXED, let_go, put_back, take_away},
         },
     },
     report::age::age,
@@ -162,6 +162,10 @@ fn decide(plan: &mut RestorePlan, chain: &Chain, seen: &Seen, force: Force) {
         }
         let seen = seen.get(&target);
         let observed = seen.map(|seen| &seen.observed);
+        if former.change == Change::Hold {
+            object.decision = let_go(observed, seen.is_some_and(|seen| seen.live.held));
+            continue;
+        }
         if let (Some(later), Force::No, true) = (chain.later.get(&target), force, seen.is_some()) {
             let reason = format!("restore {later} changed it too; undo that one first, or add --force");
             object.decision = Decision::because(Action::Skip, reason);

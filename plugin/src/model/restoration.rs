@@ -9,25 +9,6 @@ use super::object::ObjectKey;
 /// Who owns the fields that a restore sets.
 pub const FIELD_MANAGER: &str = "kubectl-backup";
 
-/// What to do with an object that is already in the cluster and differs: the words of `--on-conflict` and of rules.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "camelCase")]
-pub enum ConflictPolicy {
-    /// Leave the live object as it is; the default.
-    #[default]
-    Skip,
-    /// Set what the saved object states; leave what only the live one has.
-    Patch,
-    /// Delete the live object and make the saved one; asked of the server first.
-    Replace,
-    /// Make the saved object beside the live one, under its name and a suffix.
-    Rename,
-    /// Show each conflict and ask what to do with it.
-    Ask,
-    /// Change nothing at all if any object exists and differs.
-    Fail,
-}
-
 /// What the plan has in mind for an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

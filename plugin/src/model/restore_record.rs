@@ -11,7 +11,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{object::ObjectKey, restoration::Outcome, restore_point::RestorePointId, selection::Selection};
+use super::{
+    object::ObjectKey, resource::GroupResource, restoration::Outcome, restore_point::RestorePointId,
+    selection::Selection,
+};
 
 /// What a record is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,9 +111,58 @@ pub struct RestoreRequest {
     /// `--rename-suffix`, where something may be renamed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rename_suffix: Option<String>,
+    /// What a person answered where the policy was to ask.
+    #[serde(default, skip_serializing_if = "AnswerRecord::is_empty")]
+    pub answers: AnswerRecord,
     /// What a later version asks for besides. A restore with such words cannot be resumed by this one.
     #[serde(flatten)]
     pub unknown: Map<String, Value>,
+}
+
+/// The answers of a person who was asked about conflicts, policies by their words.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AnswerRecord {
+    /// For single objects.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub objects: Vec<ObjectAnswer>,
+    /// For all of a kind.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kinds: Vec<KindAnswer>,
+    /// For everything else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rest: Option<String>,
+}
+
+impl AnswerRecord {
+    /// Whether nobody was asked.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// An answer for one object.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ObjectAnswer {
+    /// The object in the cluster.
+    #[serde(flatten)]
+    pub target: ObjectKey,
+    /// What is to be done.
+    pub policy: String,
+    /// What the person made of the saved object: this is written in its place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edited: Option<Value>,
+}
+
+/// An answer for all of a kind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct KindAnswer {
+    /// The kind.
+    pub resource: GroupResource,
+    /// What is to be done.
+    pub policy: String,
 }
 
 /// A file that a restore was asked for with.
@@ -137,6 +189,8 @@ pub enum Change {
     Delete,
     /// Link it to the successor of its owner, which is replaced.
     Relink,
+    /// Nothing but to hold it while others are restored, and to release it at the end.
+    Hold,
 }
 
 impl Change {
@@ -148,6 +202,7 @@ impl Change {
             Self::Replace => "replace",
             Self::Delete => "delete",
             Self::Relink => "relink",
+            Self::Hold => "hold",
         }
     }
 }
@@ -209,6 +264,7 @@ impl RestoreRequest {
             transforms: Vec::new(),
             rules: None,
             rename_suffix: None,
+            answers: AnswerRecord::default(),
             unknown: Map::new(),
         }
     }

@@ -6,7 +6,11 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use crate::model::resource::GroupResource;
+use crate::model::{
+    object::ObjectKey,
+    resource::GroupResource,
+    restore_record::{AnswerRecord, KindAnswer, ObjectAnswer},
+};
 
 use super::conflict::ConflictPolicy;
 
@@ -82,26 +86,82 @@ pub fn parse(text: &str) -> Result<(Choice, Reach), String> {
     Ok((*choice, reach))
 }
 
-/// The answers that hold for more than one object.
-#[derive(Clone, Debug, Default)]
-pub struct Standing {
+/// What is to be done about one object.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answer {
+    /// By this policy.
+    Policy(ConflictPolicy),
+    /// The live object is patched with this one.
+    Edited(Value),
+}
+
+/// The answers given so far, in this run and in those that it goes on with.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Answers {
+    objects: HashMap<ObjectKey, Answer>,
     kinds: HashMap<GroupResource, ConflictPolicy>,
     rest: Option<ConflictPolicy>,
 }
 
-impl Standing {
-    /// What was answered before for an object of this kind.
-    pub fn of(&self, kind: &GroupResource) -> Option<ConflictPolicy> {
-        self.kinds.get(kind).copied().or(self.rest)
+impl Answers {
+    /// What was answered for this object: itself, its kind, or all.
+    pub fn of(&self, target: &ObjectKey) -> Option<Answer> {
+        let standing = || self.kinds.get(&target.resource).copied().or(self.rest);
+        self.objects.get(target).cloned().or_else(|| standing().map(Answer::Policy))
     }
 
     /// Remembers an answer.
-    pub fn note(&mut self, kind: &GroupResource, policy: ConflictPolicy, reach: Reach) {
+    pub fn note(&mut self, target: &ObjectKey, policy: ConflictPolicy, reach: Reach) {
         match reach {
-            Reach::This => {}
-            Reach::Kind => drop(self.kinds.insert(kind.clone(), policy)),
+            Reach::This => drop(self.objects.insert(target.clone(), Answer::Policy(policy))),
+            Reach::Kind => drop(self.kinds.insert(target.resource.clone(), policy)),
             Reach::All => self.rest = Some(policy),
         }
+    }
+
+    /// Remembers what a person made of an object.
+    pub fn note_edited(&mut self, target: &ObjectKey, body: Value) {
+        self.objects.insert(target.clone(), Answer::Edited(body));
+    }
+
+    /// For the record of the run, in a settled order.
+    pub fn recorded(&self) -> AnswerRecord {
+        let object = |(target, answer): (&ObjectKey, &Answer)| match answer {
+            Answer::Policy(policy) => {
+                ObjectAnswer { target: target.clone(), policy: policy.word().to_owned(), edited: None }
+            }
+            Answer::Edited(body) => ObjectAnswer {
+                target: target.clone(),
+                policy: ConflictPolicy::Patch.word().to_owned(),
+                edited: Some(body.clone()),
+            },
+        };
+        let mut objects: Vec<ObjectAnswer> = self.objects.iter().map(object).collect();
+        objects.sort_unstable_by(|a, b| a.target.cmp(&b.target));
+        let kind = |(resource, policy): (&GroupResource, &ConflictPolicy)| KindAnswer {
+            resource: resource.clone(),
+            policy: policy.word().to_owned(),
+        };
+        let mut kinds: Vec<KindAnswer> = self.kinds.iter().map(kind).collect();
+        kinds.sort_unstable_by_key(|answer| answer.resource.to_string());
+        AnswerRecord { objects, kinds, rest: self.rest.map(|policy| policy.word().to_owned()) }
+    }
+
+    /// Adds those of a record; what it says counts before what was said so far. None if it has a policy that this version
+    /// does not know.
+    pub fn add(&mut self, record: &AnswerRecord) -> Option<()> {
+        for answer in &record.objects {
+            let policy = ConflictPolicy::of_word(&answer.policy)?;
+            let known = answer.edited.clone().map_or(Answer::Policy(policy), Answer::Edited);
+            self.objects.insert(answer.target.clone(), known);
+        }
+        for answer in &record.kinds {
+            self.kinds.insert(answer.resource.clone(), ConflictPolicy::of_word(&answer.policy)?);
+        }
+        if let Some(word) = &record.rest {
+            self.rest = Some(ConflictPolicy::of_word(word)?);
+        }
+        Some(())
     }
 }
 
@@ -175,16 +235,27 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_for_a_kind_counts_before_one_for_all() {
-        let (maps, secrets) = (GroupResource::new("configmaps", ""), GroupResource::new("secrets", ""));
-        let mut standing = Standing::default();
-        standing.note(&maps, ConflictPolicy::Patch, Reach::This);
-        assert_eq!(standing.of(&maps), None);
-        standing.note(&maps, ConflictPolicy::Patch, Reach::Kind);
-        assert_eq!((standing.of(&maps), standing.of(&secrets)), (Some(ConflictPolicy::Patch), None));
-        standing.note(&secrets, ConflictPolicy::Skip, Reach::All);
-        assert_eq!(standing.of(&maps), Some(ConflictPolicy::Patch));
-        assert_eq!(standing.of(&secrets), Some(ConflictPolicy::Skip));
+    fn an_answer_for_an_object_counts_before_one_for_its_kind_and_that_before_one_for_all() {
+        let key = |kind: &str, name| ObjectKey::new(GroupResource::new(kind, ""), Some("shop"), name);
+        let (map, other, secret) = (key("configmaps", "a"), key("configmaps", "b"), key("secrets", "a"));
+        let policy = |policy| Some(Answer::Policy(policy));
+        let mut answers = Answers::default();
+        answers.note(&map, ConflictPolicy::Replace, Reach::This);
+        assert_eq!(answers.of(&other), None);
+        answers.note(&other, ConflictPolicy::Patch, Reach::Kind);
+        assert_eq!((answers.of(&other), answers.of(&secret)), (policy(ConflictPolicy::Patch), None));
+        answers.note(&secret, ConflictPolicy::Skip, Reach::All);
+        assert_eq!(answers.of(&map), policy(ConflictPolicy::Replace));
+        assert_eq!(answers.of(&other), policy(ConflictPolicy::Patch));
+        assert_eq!(answers.of(&secret), policy(ConflictPolicy::Skip));
+        answers.note_edited(&other, json!({"data": {}}));
+
+        let mut read = Answers::default();
+        let recorded = answers.recorded();
+        read.add(&serde_json::from_value(serde_json::to_value(&recorded).unwrap()).unwrap()).unwrap();
+        assert_eq!(read, answers, "as they were");
+        let unknown = AnswerRecord { rest: Some("merge".to_owned()), ..AnswerRecord::default() };
+        assert_eq!(read.add(&unknown), None);
     }
 
     #[rstest]

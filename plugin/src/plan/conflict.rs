@@ -2,7 +2,7 @@
 
 pub mod rules;
 
-pub use crate::model::restoration::ConflictPolicy;
+pub use crate::model::conflict_policy::ConflictPolicy;
 
 use crate::model::restoration::{Action, DecidedBy, FieldChange};
 

@@ -38,7 +38,7 @@ use super::{
     conflict::{Decision, Resolution},
     order::{self, Position, wish::Wishes},
     rename::Renamed,
-    sanitize::{SanitizeContext, owners::OwnerReference},
+    sanitize::{SanitizeContext, hold::held_field, owners::OwnerReference},
 };
 use collision::doubles;
 use compare::Difference;
@@ -138,6 +138,15 @@ impl PlannedObject {
     /// What it is to be in the cluster.
     pub fn target(&self) -> &ObjectKey {
         self.candidate.target()
+    }
+
+    /// Whether `--hold` holds the live one before the first write.
+    pub fn is_held_live(&self) -> bool {
+        let is_in_hand = matches!(
+            self.decision.action,
+            Action::Unchanged | Action::Skip | Action::Patch | Action::Replace
+        );
+        is_in_hand && self.uid.is_some() && !self.waits_for_deletion
     }
 }
 
@@ -265,6 +274,17 @@ impl RestorePlan {
                 _ => continue,
             };
         }
+    }
+
+    /// The indices of objects of kinds that can be held, as far as the plan leaves or makes them.
+    pub fn holdable(&self) -> impl Iterator<Item = usize> {
+        let is_holdable = |action| !matches!(action, Action::Leave | Action::Refuse | Action::Delete);
+        let objects = self.objects.iter().enumerate();
+        objects
+            .filter(move |(_, object)| {
+                is_holdable(object.decision.action) && held_field(&object.target().resource).is_some()
+            })
+            .map(|(index, _)| index)
     }
 
     /// The indices of objects that will be deleted, by step; the last step is to be done first.

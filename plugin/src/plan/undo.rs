@@ -24,8 +24,9 @@ pub struct Undoing {
     pub force: decide::Force,
 }
 
-/// Everything that a plan is about to change, for the journal of its undo point.
-pub fn planned_changes(plan: &RestorePlan, kinds: &Kinds) -> Vec<PlannedChange> {
+/// Everything that a plan is about to change, for the journal of its undo point. With `hold` also the workloads that are only
+/// held for its time: a run that is killed leaves them so.
+pub fn planned_changes(plan: &RestorePlan, kinds: &Kinds, hold: bool) -> Vec<PlannedChange> {
     let mut changes: Vec<_> =
         plan.objects.iter().filter_map(|object| planned_change(object, kinds)).collect();
     let written: BTreeSet<ObjectKey> = changes.iter().map(|change| change.target.clone()).collect();
@@ -34,14 +35,19 @@ pub fn planned_changes(plan: &RestorePlan, kinds: &Kinds) -> Vec<PlannedChange> 
         .flat_map(|object| object.dependants.iter().map(|dependant| &dependant.key))
         .filter(|key| !written.contains(*key))
         .collect();
-    changes.extend(dependants.into_iter().map(|key| PlannedChange {
-        target: key.clone(),
-        change: Change::Relink,
-        version: version(kinds, key),
-        exact: false,
-        content: None,
-    }));
+    changes.extend(dependants.into_iter().map(|key| beside(key, Change::Relink, kinds)));
+    if hold {
+        let written: BTreeSet<ObjectKey> = changes.iter().map(|change| change.target.clone()).collect();
+        let held = plan.holdable().map(|index| &plan.objects[index]).filter(|it| it.is_held_live());
+        let held = held.map(PlannedObject::target).filter(|key| !written.contains(*key));
+        changes.extend(held.map(|key| beside(key, Change::Hold, kinds)));
+    }
     changes
+}
+
+/// A change of an object that is not written for itself.
+fn beside(key: &ObjectKey, change: Change, kinds: &Kinds) -> PlannedChange {
+    PlannedChange { target: key.clone(), change, version: version(kinds, key), exact: false, content: None }
 }
 
 fn planned_change(object: &PlannedObject, kinds: &Kinds) -> Option<PlannedChange> {

@@ -1,7 +1,9 @@
-//! A question on the terminal, answered with a line: yes or no.
+//! A question on the terminal, answered with a line.
 //!
 //! dialoguer's `Confirm` hides the cursor and does not give it back when the process is interrupted; its `Input` reads a
 //! plain line.
+
+use std::io::{self, Write as _};
 
 use super::terminal::clean_line;
 
@@ -15,6 +17,26 @@ pub fn agrees(question: &str) -> Result<bool, dialoguer::Error> {
         .allow_empty(true)
         .interact()?;
     Ok(is_yes(&answer))
+}
+
+/// Asks for a line; none at the end of the input.
+///
+/// Not by dialoguer, to which the end of the input is an empty answer.
+///
+/// # Errors
+/// The terminal cannot be read.
+pub fn answer(prompt: &str) -> io::Result<Option<String>> {
+    let mut terminal = io::stderr().lock();
+    write!(terminal, "{}: ", clean_line(prompt))?;
+    terminal.flush()?;
+    drop(terminal);
+    let mut line = String::new();
+    if io::stdin().read_line(&mut line)? == 0 {
+        // The end of the input leaves the cursor behind the question.
+        writeln!(io::stderr())?;
+        return Ok(None);
+    }
+    Ok(Some(line.trim_end_matches(['\r', '\n']).to_owned()))
 }
 
 fn is_yes(answer: &str) -> bool {

@@ -7,9 +7,10 @@ use std::{
 };
 
 use serde_json::{Value, json};
+use test_cluster::webhook::Webhook;
 
 use super::{reason, state};
-use crate::world::{Output, World};
+use crate::world::{Output, World, unique};
 
 impl World {
     /// Runs the binary with a terminal of its own (`script` of util-linux), on which `typed` is typed.
@@ -19,7 +20,15 @@ impl World {
         let line: Vec<_> = words.map(|word| format!("'{word}'")).collect();
         let mut command = Command::new("script");
         command
-            .args(["--quiet", "--return", "--flush", "--command", &line.join(" "), "/dev/null"])
+            // No shell stays in between, which Ctrl-C would end as well.
+            .args([
+                "--quiet",
+                "--return",
+                "--flush",
+                "--command",
+                &format!("exec {}", line.join(" ")),
+                "/dev/null",
+            ])
             .env_clear();
         for (name, value) in binary.get_envs() {
             command.env(name, value.unwrap_or_default());
@@ -132,11 +141,73 @@ fn an_edited_object_is_restored_in_place_of_the_saved_one() {
 fn an_end_to_the_questions_changes_nothing() {
     let world = changed();
     world.kubectl(&["delete", "configmap/a"]).success();
-    for typed in ["p\nq\n", "p\n\x03", "p\n\n\n\n"] {
+    for typed in ["p\nq\n", "p\n\x03", "p\n\x04", "p\n\n\n\n"] {
         let said = world.asked("false", typed).exits_with(1).stdout;
         assert!(said.contains("nothing was changed"), "{typed:?}: {said}");
+        assert_eq!(said.contains("the input ended without an answer"), typed.ends_with('\x04'), "{said}");
         assert_eq!((world.value("a"), world.value("b")), (Value::Null, json!("live")), "{typed:?}");
     }
+}
+
+/// Refuses updates of the map `b` while it exists.
+struct Guard<'world> {
+    world: &'world World,
+    name: String,
+    _webhook: Webhook,
+}
+
+impl<'world> Guard<'world> {
+    fn of_b(world: &'world World) -> Self {
+        let webhook = Webhook::start(|review| {
+            let request = &review["request"];
+            json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview",
+                "response": {"uid": request["uid"], "allowed": request["name"] != "b"}})
+        });
+        let webhook = webhook.unwrap();
+        let name = unique("guard");
+        let configuration = json!({"apiVersion": "admissionregistration.k8s.io/v1",
+            "kind": "ValidatingWebhookConfiguration", "metadata": {"name": name},
+            "webhooks": [{"name": "guard.example.com", "clientConfig": webhook.client_config(),
+                "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": world.namespace()}},
+                "rules": [{"apiGroups": [""], "apiVersions": ["v1"], "resources": ["configmaps"], "operations": ["UPDATE"]}],
+                "sideEffects": "None", "admissionReviewVersions": ["v1"]}]});
+        world.apply(&configuration.to_string());
+        let guard = Self { world, name, _webhook: webhook };
+        world.wait_until("the webhook to be asked", || {
+            let change = ["patch", "configmap/b", "--dry-run=server", "-p", r#"{"data":{"probe":"x"}}"#];
+            world.kubectl(&change).code != 0
+        });
+        guard
+    }
+}
+
+impl Drop for Guard<'_> {
+    fn drop(&mut self) {
+        let world = self.world;
+        world.kubectl(&["delete", "validatingwebhookconfiguration", &self.name]);
+        world.wait_until("the webhook to be asked no more", || {
+            let change = ["patch", "configmap/b", "--dry-run=server", "-p", r#"{"data":{"probe":"x"}}"#];
+            world.kubectl(&change).code == 0
+        });
+    }
+}
+
+#[test]
+#[ignore = "needs cluster: cargo xtask test"]
+fn a_restore_goes_on_with_the_answers_and_edits_of_the_first_run() {
+    let world = changed();
+    let guard = Guard::of_b(&world);
+    let said = world.asked("sed -i s/saved$/mine/", "e\ne\np\nskip all\n").exits_with(3).stdout;
+    assert_eq!((world.value("a"), world.value("b")), (json!("mine"), json!("live")), "{said}");
+    drop(guard);
+    let runs = world.kubectl_backup(&["list", "--restores", "-o", "name"]).success().stdout;
+    let resume = format!("--resume={}", runs.lines().next().unwrap());
+    world.kubectl_backup(&["restore", &resume, "--yes"]).success();
+    let values: Vec<_> = ["a", "b", "c", "d"].iter().map(|map| world.value(map)).collect();
+    assert_eq!(values, ["mine", "mine", "saved", "live"], "nobody was asked again");
+    world.kubectl_backup(&["undo", "--yes"]).success();
+    let values: Vec<_> = ["a", "b", "c", "d"].iter().map(|map| world.value(map)).collect();
+    assert_eq!(values, ["live"; 4]);
 }
 
 #[test]

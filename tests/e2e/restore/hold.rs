@@ -149,3 +149,21 @@ fn what_a_killed_run_left_held_is_released_by_the_next_with_what_it_had() {
         result["objects"].as_array().unwrap().iter().find(|it| it["object"] == "daemonset.apps/agent");
     assert!(agent.unwrap()["notes"].to_string().contains("not held"), "{agent:#?}");
 }
+
+#[test]
+#[ignore = "needs cluster: cargo xtask test"]
+fn what_a_killed_run_left_held_is_released_by_undo_also_where_nothing_else_of_it_changed() {
+    let world = stage();
+    lose_maps(&world);
+    let mut restore = restore_slowly(&world);
+    world.wait_until("the live deployment to be held", || is_held(&world));
+    restore.kill().unwrap();
+    restore.wait().unwrap();
+    assert!(is_held(&world), "it was released before it was killed: the test proves nothing");
+
+    let undone = world.kubectl_backup(&["undo", "--yes", "-o", "json"]).success().json();
+    assert_eq!(state(&undone, "deployment.apps/web"), "unchanged", "{undone:#}");
+    assert_eq!(running(&world), (json!(2), json!(false), false));
+    let maps = world.kubectl(&["get", "configmaps", "-o", "name"]).success().stdout;
+    assert_eq!(maps.lines().filter(|name| !name.ends_with("kube-root-ca.crt")).count(), 0);
+}

@@ -92,10 +92,8 @@ fn an_object_moves_to_the_version_that_is_served_and_loses_nothing_in_silence() 
 fn converted(mut widget: Value, wanted: &str) -> Value {
     let spec = &mut widget["spec"];
     let size = [&spec["size"], &spec["dimensions"]["size"]].into_iter().find(|it| !it.is_null()).cloned();
-    *spec = match wanted.ends_with("/v2") {
-        true => json!({"dimensions": {"size": size}}),
-        false => json!({"size": size}),
-    };
+    *spec =
+        if wanted.ends_with("/v2") { json!({"dimensions": {"size": size}}) } else { json!({"size": size}) };
     widget
 }
 
@@ -248,8 +246,9 @@ fn a_version_that_cannot_be_read_is_told_and_missing_only_where_it_was_asked_for
     let widgets = Widgets { world: &world, group: format!("{}.example.com", unique("widgets")) };
     let webhook = Webhook::converting(converted).unwrap();
     widgets.serve_at(&["v2", "v1alpha1"], Some(&webhook));
-    widgets.make("one", 1);
+    // Before there is a widget: what was converted once is in the server's cache.
     webhook.go_down();
+    widgets.make("one", 1);
     let create = ["create", "-n", world.namespace()];
     let saved = world.kubectl_backup(&create).success();
     let said = format!("not saved as {} at version v1alpha1", widgets.resource());

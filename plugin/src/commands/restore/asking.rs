@@ -2,7 +2,6 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
-    io,
     ops::ControlFlow,
 };
 
@@ -17,7 +16,7 @@ use crate::{
         restoration::Action,
     },
     plan::{
-        asking::{Choice, Edited, HELP, OFFERED, Reach, Standing, parse},
+        asking::{Answer, Answers, Choice, Edited, HELP, OFFERED, Reach, parse},
         conflict::ConflictPolicy,
         restore::{
             PlannedObject, RestorePlan,
@@ -27,11 +26,12 @@ use crate::{
     },
     report::{
         printer::Printer,
+        question,
         terminal::{allows_color, clean_line},
     },
 };
 
-use super::{editor, look::Looker};
+use super::{can_ask, editor, look::Looker, no_terminal};
 
 /// Answers without a word after which nobody is taken to be there.
 const MOST_SILENCE: usize = 3;
@@ -61,26 +61,27 @@ enum Said {
 }
 
 impl Asker<'_> {
-    /// Asks about every conflict that `plan` leaves to a person, and puts the answers into `facts`. Returns the objects
-    /// that were edited, by their index; none if the person ended it.
+    /// Asks about every conflict that `plan` leaves to a person and that `answers` do not settle, and puts what was said
+    /// into `facts`. Returns the objects that were edited, by their index; none if the person ended it.
     pub(super) async fn ask(
         &self,
         plan: &RestorePlan,
         facts: &mut Facts,
+        answers: &mut Answers,
     ) -> anyhow::Result<Option<HashMap<usize, Value>>> {
         let open = plan.objects.iter().enumerate().filter(|(_, it)| it.decision.action == Action::Ask);
         let open: Vec<(usize, &PlannedObject)> = open.collect();
         // From here on Ctrl-C ends the questions, not an editor's parent.
         let interrupt = Interrupt::listen(|| {});
-        let mut standing = Standing::default();
         let mut edited = HashMap::new();
         for (number, &(index, object)) in open.iter().enumerate() {
-            let resource = &object.target().resource;
-            let policy = match standing.of(resource) {
-                Some(policy) => policy,
+            let target = object.target();
+            let answer = match answers.of(target) {
+                Some(answer) => answer,
                 None => match self.conflict(object, plan).await? {
                     // Gone by now: there is nothing to ask about, and a patch makes it.
-                    None => ConflictPolicy::Patch,
+                    None => Answer::Policy(ConflictPolicy::Patch),
+                    Some(_) if !can_ask() => return Err(no_terminal().into()),
                     Some(conflict) => {
                         let place = format!("{} of {}", number + 1, open.len());
                         let said = tokio::select! {
@@ -90,16 +91,23 @@ impl Asker<'_> {
                         match said {
                             Said::Quit => return Ok(None),
                             Said::Edited(body) => {
-                                edited.insert(index, body);
-                                ConflictPolicy::Patch
+                                answers.note_edited(target, body.clone());
+                                Answer::Edited(body)
                             }
                             Said::Policy(policy, reach) => {
-                                standing.note(resource, policy, reach);
-                                policy
+                                answers.note(target, policy, reach);
+                                Answer::Policy(policy)
                             }
                         }
                     }
                 },
+            };
+            let policy = match answer {
+                Answer::Policy(policy) => policy,
+                Answer::Edited(body) => {
+                    edited.insert(index, body);
+                    ConflictPolicy::Patch
+                }
             };
             if let Some(live) = facts.live.get_mut(&index) {
                 live.answered(policy, edited.contains_key(&index));
@@ -161,6 +169,7 @@ impl Asker<'_> {
         let mut silence = 0;
         loop {
             let Some(answer) = question(&format!("{place}: {}", conflict.name)).await? else {
+                self.printer.dialogue("the input ended without an answer");
                 return Ok(Said::Quit);
             };
             let (choice, reach) = match parse(&answer) {
@@ -202,16 +211,8 @@ impl Asker<'_> {
     }
 }
 
-/// None if Ctrl-C was the answer: who reads from the terminal may learn of it before anyone else.
+/// None at the end of the input, which Ctrl-D is on a terminal.
 async fn question(about: &str) -> anyhow::Result<Option<String>> {
-    let prompt = format!("{}: {OFFERED}", clean_line(about));
-    blocking(move || {
-        let input = dialoguer::Input::<String>::new().with_prompt(prompt).allow_empty(true).report(false);
-        match input.interact() {
-            Ok(answer) => Ok(Some(answer)),
-            Err(dialoguer::Error::IO(error)) if error.kind() == io::ErrorKind::Interrupted => Ok(None),
-            Err(error) => Err(error.into()),
-        }
-    })
-    .await
+    let prompt = format!("{about}: {OFFERED}");
+    blocking(move || question::answer(&prompt).context("could not read the answer")).await
 }

@@ -28,15 +28,8 @@ impl Writer {
     /// Holds the live workloads of the selection, also those that will not be written. Those that it could not hold, with
     /// the reason.
     pub(super) async fn hold_live(&self) -> Vec<(usize, String)> {
-        let live = |index: &usize| {
-            let object = &self.plan.objects[*index];
-            let is_in_hand = matches!(
-                object.decision.action,
-                Action::Unchanged | Action::Skip | Action::Patch | Action::Replace
-            );
-            is_in_hand && object.uid.is_some() && !object.waits_for_deletion
-        };
-        let indices: Vec<usize> = self.holdable().filter(live).collect();
+        let live = |index: &usize| self.plan.objects[*index].is_held_live();
+        let indices: Vec<usize> = self.plan.holdable().filter(live).collect();
         stream::iter(indices)
             .map(|index| async move {
                 if self.waiting.stopped.is_set() {
@@ -57,7 +50,7 @@ impl Writer {
     /// nothing must stay held.
     pub(super) async fn release(&self, finished: &mut BTreeMap<usize, Finished>) {
         let mut steps: BTreeMap<Position, Vec<usize>> = BTreeMap::new();
-        for index in self.holdable().filter(|index| self.hold || self.plan.held.contains(index)) {
+        for index in self.plan.holdable().filter(|index| self.hold || self.plan.held.contains(index)) {
             steps.entry(self.plan.objects[index].position).or_default().push(index);
         }
         for indices in steps.into_values() {
@@ -98,16 +91,6 @@ impl Writer {
             };
             Finished { reason: decision.reason.clone(), ..Finished::new(outcome) }
         })
-    }
-
-    fn holdable(&self) -> impl Iterator<Item = usize> {
-        let objects = self.plan.objects.iter().enumerate();
-        let is_holdable = |action| !matches!(action, Action::Leave | Action::Refuse | Action::Delete);
-        objects
-            .filter(move |(_, object)| {
-                is_holdable(object.decision.action) && held_field(&object.target().resource).is_some()
-            })
-            .map(|(index, _)| index)
     }
 
     /// Patches the live object, if it is there and `patch` finds something to do.

@@ -207,7 +207,7 @@ impl Proposal {
             cluster: &self.cluster,
             kinds: &self.kinds,
             repository: &self.repository,
-            changes: planned_changes(&self.plan, &self.kinds),
+            changes: planned_changes(&self.plan, &self.kinds, self.hold),
             held: &self.held,
             run,
             stopped: interrupt.stopped(),

@@ -19,7 +19,9 @@ use crate::{
     model::{
         object::ObjectKey,
         restore_point::{Completeness, FORMAT, KindEntry, Manifest, RestorePoint, RestorePointId, Summary},
-        restore_record::{DoneChange, PlannedChange, RecordRole, RestoreMark, RestoreRecord, RestoreRequest},
+        restore_record::{
+            Change, DoneChange, PlannedChange, RecordRole, RestoreMark, RestoreRecord, RestoreRequest,
+        },
         selection::{Namespaces, Selection},
     },
     plan::restore::facts::Kinds,
@@ -109,7 +111,10 @@ pub(super) async fn save_undo_point(saving: Saving<'_>) -> anyhow::Result<UndoPo
         undoes: run.undoes.clone(),
         interrupted: false,
         left: 0,
-        counts: counted(changes.iter().map(|change| change.change.word())),
+        // What is only held is as it was in the end.
+        counts: counted(
+            changes.iter().map(|it| it.change).filter(|it| *it != Change::Hold).map(Change::word),
+        ),
     };
     let record = RestoreRecord { server_time: version.clock, request: run.request.clone() };
     let namespaces = changes.iter().filter_map(|change| change.target.namespace.clone());

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use clap::ValueEnum;
-
 use crate::{
     archive::Repository,
     cli::restore::RestoreArgs,
@@ -21,6 +19,7 @@ use crate::{
         selection::{ClusterScoped, Namespaces, Selection},
     },
     plan::{
+        asking::Answers,
         conflict::{ConflictPolicy, rules::Rules},
         field_path::{FieldPath, Step},
         map_namespace::NamespaceMap,
@@ -53,6 +52,8 @@ pub(super) struct Request {
     pub(super) leaves_record: bool,
     /// As they were when the plan was made.
     pub(super) transform_files: Vec<RequestFile>,
+    /// What a person answers, or has answered in the run that this one goes on with.
+    pub(super) answers: Answers,
     /// Name and text of the rules file.
     pub(super) rules_file: Option<(String, String)>,
 }
@@ -96,6 +97,7 @@ impl Request {
             policy_is_default,
             leaves_record,
             transform_files,
+            answers: Answers::default(),
             rules_file,
         })
     }
@@ -112,12 +114,11 @@ impl Request {
         selection.exclude_kinds.clone_from(&args.filter.exclude_kinds);
         selection.label_selector.clone_from(&args.filter.selector);
         selection.cluster_scoped = args.filter.cluster_scoped;
-        let name = |policy: ConflictPolicy| policy.to_possible_value().map(|word| word.get_name().to_owned());
         let may_rename = matches!(args.on_conflict, Some(ConflictPolicy::Rename | ConflictPolicy::Ask))
             || self.rules_file.is_some();
         Ok(RestoreRequest {
             map_namespace: args.map_namespace.clone(),
-            on_conflict: args.on_conflict.and_then(name),
+            on_conflict: args.on_conflict.map(|policy| policy.word().to_owned()),
             exact: args.exact,
             fields: args.fields.clone(),
             prune: args.prune,
@@ -127,6 +128,7 @@ impl Request {
             keep_finalizers: args.keep_finalizers,
             transforms: self.transform_files.clone(),
             rules: self.rules_file.clone().map(|(name, text)| RequestFile { name, text }),
+            answers: self.answers.recorded(),
             rename_suffix: may_rename.then(|| args.rename_suffix.clone()),
             ..RestoreRequest::of(selection)
         })

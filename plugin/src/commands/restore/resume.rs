@@ -9,7 +9,6 @@ use std::{
     ops::ControlFlow,
 };
 
-use clap::ValueEnum;
 use serde_json::{Value, json};
 
 use crate::{
@@ -25,14 +24,15 @@ use crate::{
         session::{Session, blocking},
     },
     model::{
+        conflict_policy::ConflictPolicy,
         object::ObjectKey,
-        restoration::ConflictPolicy,
         restore_point::RestorePointId,
         restore_record::{Change, RestoreRequest},
         restore_run::{RestoreRun, RunState},
         selection::Namespaces,
     },
     plan::{
+        asking::Answers,
         restore::rules::{Rule, rule},
         restore_runs::{by_id, latest_to_resume},
     },
@@ -49,6 +49,8 @@ pub(super) struct Resumed {
     pub(super) held: HashSet<ObjectKey>,
     /// Dependants of objects that it replaced.
     pub(super) orphans: Vec<Orphan>,
+    /// What a person answered.
+    pub(super) answers: Answers,
 }
 
 /// An object whose owner was replaced, perhaps without its being linked to the successor.
@@ -111,6 +113,10 @@ fn read(
     let mut resumed = Resumed { root: Some(root), ..Resumed::default() };
     let mut changes: HashMap<ObjectKey, Change> = HashMap::new();
     for run in chain.iter().rev() {
+        let record = repository.manifest(&run.undo_point.id)?.record;
+        if let Some(request) = record.and_then(|record| record.request) {
+            resumed.answers.add(&request.answers).ok_or_else(unknown_policy)?;
+        }
         for planned in journal::planned(repository, run)? {
             if planned.change != Change::Create {
                 resumed.held.insert(planned.target.clone());
@@ -179,6 +185,13 @@ fn orphans(
         .collect())
 }
 
+fn unknown_policy() -> Failure {
+    Failure::new(
+        "the restore was asked for with a policy that this version does not know",
+        "resume it with the version of kubectl-backup that began it, or a newer one",
+    )
+}
+
 /// The words of `args` that say how, with those of `request` that say what.
 fn again(args: RestoreArgs, source: RestorePointId, request: RestoreRequest) -> anyhow::Result<RestoreArgs> {
     let selection = &request.selection;
@@ -186,13 +199,10 @@ fn again(args: RestoreArgs, source: RestorePointId, request: RestoreRequest) -> 
         Namespaces::All => NamespaceArgs { namespaces: Vec::new(), all_namespaces: true },
         Namespaces::Named(names) => NamespaceArgs { namespaces: names.clone(), all_namespaces: false },
     };
-    let on_conflict = request.on_conflict.as_deref().map(|word| ConflictPolicy::from_str(word, false));
-    let on_conflict = on_conflict.transpose().map_err(|_| {
-        Failure::new(
-            "the restore was asked for with a policy that this version does not know",
-            "resume it with the version of kubectl-backup that began it, or a newer one",
-        )
-    })?;
+    let on_conflict = match request.on_conflict.as_deref() {
+        None => None,
+        Some(word) => Some(ConflictPolicy::of_word(word).ok_or_else(unknown_policy)?),
+    };
     Ok(RestoreArgs {
         restore_point: Some(source.0),
         objects: selection.objects.iter().map(|it| format!("{}/{}", it.kind, it.name)).collect(),

@@ -38,7 +38,8 @@ impl Wishes {
             Some(recorded) => Some(parse(&recorded.name, &recorded.text)?),
             None => args.rules.as_deref().map(read).transpose()?,
         };
-        if file.as_ref().is_some_and(RuleFile::asks) {
+        // A run that goes on with another one has the answers of that.
+        if args.recorded.is_none() && file.as_ref().is_some_and(RuleFile::asks) {
             super::need_terminal(args)?;
         }
         Ok(Self { file, otherwise: resolution(args), fields, suffix: suffix(args)?, explain: args.explain })

@@ -80,6 +80,9 @@ impl Chain {
         };
         for later in runs.iter().filter(is_later) {
             for planned in journal::planned(repository, later)? {
+                if planned.change == Change::Hold {
+                    continue;
+                }
                 let Some(former) = found.formers.get_mut(&planned.target) else { continue };
                 if later.is_undo() || later.state == RunState::Undone {
                     // What it took back is as if it never was, but for the owners of the fields.

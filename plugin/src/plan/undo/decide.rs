@@ -132,6 +132,14 @@ fn changed(by: Option<&str>) -> String {
     }
 }
 
+/// For an object that was only held: it is released if it still is, and stays as it is otherwise.
+pub fn let_go(observed: Option<&Observed>, is_held: bool) -> Decision {
+    match observed {
+        Some(_) if is_held => Decision::because(Action::Unchanged, "is held, and will be released"),
+        _ => Decision::plain(Action::Unchanged),
+    }
+}
+
 /// For an object whose former state was saved. `differs`: whether the live one differs from it.
 pub fn put_back(change: Change, observed: Option<&Observed>, differs: bool, force: Force) -> Decision {
     let Some(observed) = observed else {
@@ -154,6 +162,7 @@ pub fn put_back(change: Change, observed: Option<&Observed>, differs: bool, forc
         return Decision::plain(Action::Unchanged);
     }
     match change {
+        Change::Hold => Decision::plain(Action::Unchanged),
         Change::Patch | Change::Relink => Decision::because(Action::Patch, "has its former state back"),
         Change::Create | Change::Replace | Change::Delete
             if !observed.made_by_restore && force == Force::No =>

@@ -52,10 +52,15 @@ pub fn formers(runs: &[RunJournal]) -> BTreeMap<ObjectKey, Former> {
                 contents: BTreeSet::new(),
                 mixed: false,
             });
+            if former.change == Change::Hold {
+                former.change = planned.change;
+            }
             former.exact |= planned.exact;
             former.contents.extend(planned.content.clone());
-            // A half-done replacement leaves a trace whatever came of it, and so does a dependant of one.
-            if run.done.is_none() || matches!(planned.change, Change::Replace | Change::Relink) {
+            // A half-done replacement leaves a trace whatever came of it, and so does a dependant of one; and what was
+            // held may have stayed so.
+            if run.done.is_none() || matches!(planned.change, Change::Replace | Change::Relink | Change::Hold)
+            {
                 touched.insert(planned.target.clone());
             }
         }
@@ -121,6 +126,9 @@ mod tests {
     #[case::interrupted_and_resumed(
         vec![run(1, Change::Patch, Some(Outcome::NotTried)), run(2, Change::Patch, Some(Outcome::Patched))],
         Some(Change::Patch))]
+    #[case::held(vec![run(1, Change::Hold, Some(Outcome::Unchanged))], Some(Change::Hold))]
+    #[case::held_and_then_patched(
+        vec![run(1, Change::Hold, None), run(2, Change::Patch, Some(Outcome::Patched))], Some(Change::Patch))]
     fn an_object_is_taken_back_if_a_run_may_have_changed_it(
         #[case] runs: Vec<RunJournal>,
         #[case] wanted: Option<Change>,

@@ -48,7 +48,7 @@ impl Gathering<'_> {
     /// becomes one that will be made.
     pub(super) async fn run(
         &mut self,
-        changes: &mut [PlannedChange],
+        changes: &mut Vec<PlannedChange>,
         held: &HashSet<ObjectKey>,
     ) -> anyhow::Result<()> {
         let mut found = HashSet::new();
@@ -60,9 +60,10 @@ impl Gathering<'_> {
                     .with_context(|| format!("could not read {}{place}", kind.resource))?;
             }
         }
+        let is_there = |target: &ObjectKey| found.contains(target) || held.contains(target);
+        changes.retain(|change| change.change != Change::Hold || is_there(&change.target));
         for change in changes {
-            let is_there = found.contains(&change.target) || held.contains(&change.target);
-            if !is_there && !matches!(change.change, Change::Create) {
+            if !is_there(&change.target) {
                 change.change = Change::Create;
             }
         }
