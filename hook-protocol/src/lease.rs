@@ -13,7 +13,9 @@ mod held;
 
 use std::time::Duration;
 
-pub use events::{Action, Call, Cause, ConnectionId, Ending, Event, Moment, Outcome, Refusal, Reply, Stage};
+pub use events::{
+    Action, Call, Cause, ConnectionId, Ending, Event, Expiry, Moment, Outcome, Refusal, Reply, Stage,
+};
 use held::Held;
 
 use crate::{message::Limits, path::Step};
@@ -21,6 +23,7 @@ use crate::{message::Limits, path::Step};
 /// The lease of one hook.
 #[derive(Debug, Default)]
 pub struct Lease {
+    expiry: Expiry,
     held: Option<Held>,
     /// Who held the last one: it alone may ask again for what it missed.
     last_holder: Option<ConnectionId>,
@@ -29,6 +32,11 @@ pub struct Lease {
 }
 
 impl Lease {
+    /// Of a hook whose freezes end in this way.
+    pub fn of(expiry: Expiry) -> Self {
+        Self { expiry, ..Self::default() }
+    }
+
     /// What is to be done, now that this happened.
     pub fn on(&mut self, event: Event, now: Moment) -> Vec<Action> {
         let mut actions = Vec::new();
@@ -45,6 +53,12 @@ impl Lease {
             Event::Lost { connection } => {
                 if let Some(held) = &mut self.held {
                     held.lose(connection, &mut actions);
+                }
+            }
+            Event::Left { restore_point } => {
+                if self.held.is_none() {
+                    self.held = Some(Held::left(restore_point, now));
+                    actions.push(Action::Call(Call::ThawAnew));
                 }
             }
             Event::Time => {
@@ -139,7 +153,7 @@ impl Lease {
         match call {
             Call::Prepare | Call::Freeze | Call::Check => held.step_ended(call, outcome, now, actions),
             Call::Thaw | Call::ThawAnew => {
-                let Some(ending) = held.thaw_ended(call, outcome, now, actions) else { return };
+                let Some(ending) = held.thaw_ended(self.expiry, call, outcome, now, actions) else { return };
                 self.last_holder = Some(held.holder);
                 if ending.thawed {
                     self.held = None;

@@ -211,6 +211,8 @@ pub struct HookStatus {
     pub component: String,
     /// What it freezes, in its words.
     pub freezes: String,
+    /// What ends its freeze when nobody does.
+    pub expiry: crate::lease::Expiry,
     /// Where its lease is.
     pub state: crate::lease::Stage,
     /// The restore point that it is held for.

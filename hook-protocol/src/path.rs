@@ -18,6 +18,8 @@ pub enum Route {
     Step(String, Step),
     /// `GET /healthz`: the process answers. Says nothing of freezes, so that no probe restarts a runtime that holds one.
     Health,
+    /// `GET /metrics`: what was counted, for Prometheus.
+    Metrics,
 }
 
 /// A step that a hook is asked to take.
@@ -62,6 +64,7 @@ impl Route {
         let parts: Vec<&str> = path.strip_prefix('/')?.split('/').collect();
         match (method, parts.as_slice()) {
             ("GET", ["healthz"]) => Some(Self::Health),
+            ("GET", ["metrics"]) => Some(Self::Metrics),
             ("GET", ["v1"]) => Some(Self::Runtime),
             ("POST", ["v1", "heartbeat"]) => Some(Self::Heartbeat),
             ("GET", ["v1", "hooks", name]) if is_hook_name(name) => Some(Self::Status((*name).to_owned())),
@@ -76,7 +79,7 @@ impl Route {
     /// The method it is asked by.
     pub fn method(&self) -> &'static str {
         match self {
-            Self::Runtime | Self::Status(_) | Self::Health => "GET",
+            Self::Runtime | Self::Status(_) | Self::Health | Self::Metrics => "GET",
             Self::Heartbeat | Self::Step(..) => "POST",
         }
     }
@@ -87,6 +90,7 @@ impl fmt::Display for Route {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Health => formatter.write_str("/healthz"),
+            Self::Metrics => formatter.write_str("/metrics"),
             Self::Runtime => formatter.write_str("/v1"),
             Self::Heartbeat => formatter.write_str("/v1/heartbeat"),
             Self::Status(name) => write!(formatter, "/v1/hooks/{name}"),
@@ -104,6 +108,7 @@ mod tests {
     #[rstest]
     #[case(Route::Runtime)]
     #[case(Route::Health)]
+    #[case(Route::Metrics)]
     #[case(Route::Heartbeat)]
     #[case(Route::Status("postgres".to_owned()))]
     #[case(Route::Step("my-db-2".to_owned(), Step::Thaw))]

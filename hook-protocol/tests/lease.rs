@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use hook_protocol::{
-    lease::{Action, Call, Cause, ConnectionId, Event, Lease, Moment, Outcome, Refusal, Reply, Stage},
+    lease::{
+        Action, Call, Cause, ConnectionId, Event, Expiry, Lease, Moment, Outcome, Refusal, Reply, Stage,
+    },
     message::Limits,
     path::Step,
 };
@@ -265,4 +267,40 @@ fn how_a_lease_ended_is_said_to_its_holder_alone() {
     lease.on(done(Call::Thaw, "a"), at(2));
     let actions = lease.on(step(OTHER, Step::Thaw), at(3));
     assert_eq!(replies(&actions), [&Reply::Refused(Refusal::NotHeld)]);
+}
+
+#[test]
+fn what_a_killed_runtime_left_is_thawed_and_told() {
+    let mut lease = Lease::of(Expiry::WithoutExpiry);
+    let left = Event::Left { restore_point: "rp".to_owned() };
+    assert_eq!(lease.on(left, at(0)), [Action::Call(Call::ThawAnew)]);
+    assert_eq!((lease.stage(), lease.held_for()), (Stage::Thawing, Some("rp")));
+    // Who comes meanwhile waits for its turn.
+    assert_eq!(replies(&lease.on(prepare(OTHER), at(1))), [&Reply::Refused(Refusal::Busy)]);
+    lease.on(ended(Call::ThawAnew, Outcome::Done { session: None }), at(2));
+    assert_eq!(lease.stage(), Stage::Free);
+    let last = lease.last().unwrap();
+    assert_eq!((last.broken, last.thawed), (Some(Cause::RuntimeKilled), true));
+}
+
+#[rstest]
+#[case::session_bound(Expiry::SessionBound, Stage::Free, true)]
+#[case::self_expiring(Expiry::SelfExpiring, Stage::Stuck, false)]
+#[case::without_expiry(Expiry::WithoutExpiry, Stage::Stuck, false)]
+fn when_every_thaw_fails_it_matters_what_ends_the_freeze(
+    #[case] expiry: Expiry,
+    #[case] stage: Stage,
+    #[case] thawed: bool,
+) {
+    let mut lease = Lease::of(expiry);
+    lease.on(prepare(HOLDER), at(0));
+    lease.on(done(Call::Prepare, "a"), at(0));
+    lease.on(step(HOLDER, Step::Freeze), at(1));
+    lease.on(done(Call::Freeze, "a"), at(1));
+    lease.on(step(HOLDER, Step::Thaw), at(2));
+    for call in [Call::Thaw, Call::ThawAnew, Call::ThawAnew] {
+        lease.on(ended(call, Outcome::Broke), at(3));
+    }
+    let last = lease.last().unwrap();
+    assert_eq!((lease.stage(), last.thawed, last.broken), (stage, thawed, Some(Cause::ThawFailed)));
 }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use hook_protocol::{
-    lease::{Action, Call, ConnectionId, Event, Lease, Moment, Outcome, Reply, Stage},
+    lease::{Action, Call, ConnectionId, Event, Expiry, Lease, Moment, Outcome, Reply, Stage},
     message::Limits,
     path::Step,
 };
@@ -50,6 +50,7 @@ fn happening() -> impl Strategy<Value = Happening> {
 #[derive(Debug, Default)]
 struct World {
     lease: Lease,
+    session_bound: bool,
     now: Duration,
     under_way: Option<Call>,
     /// Told to freeze, and not thawed since.
@@ -61,6 +62,17 @@ struct World {
 }
 
 impl World {
+    fn new(expiry: Expiry, left: bool) -> Self {
+        let session_bound = expiry == Expiry::SessionBound;
+        let mut world = Self { lease: Lease::of(expiry), session_bound, ..Self::default() };
+        // What went with its session is left by nobody.
+        if left && !session_bound {
+            (world.frozen, world.spoilt) = (true, true);
+            world.feed(Event::Left { restore_point: "before".to_owned() });
+        }
+        world
+    }
+
     fn happen(&mut self, happening: Happening) {
         let event = match happening {
             Happening::Prepare(from) => self.ask(from, |from| Event::Prepare {
@@ -137,6 +149,7 @@ impl World {
                 }
                 Action::Discard => {
                     assert_ne!(self.under_way, Some(Call::Thaw), "the session is dropped before its thaw");
+                    self.frozen &= !self.session_bound;
                 }
                 Action::Reply { to, reply } => self.hear(to, &reply),
             }
@@ -164,10 +177,12 @@ proptest! {
 
     #[test]
     fn whatever_happens_it_ends_thawed_or_told(
+        expiry in prop_oneof![Just(Expiry::SessionBound), Just(Expiry::SelfExpiring), Just(Expiry::WithoutExpiry)],
+        left: bool,
         happenings in prop::collection::vec(happening(), 0..60),
         endings in prop::collection::vec(outcome(), 8),
     ) {
-        let mut world = World::default();
+        let mut world = World::new(expiry, left);
         for happening in happenings {
             world.happen(happening);
         }

@@ -9,7 +9,7 @@ use std::{
 use serde::Deserialize;
 
 /// Where the runtime listens when nothing is said.
-const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9911);
+pub const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9911);
 /// Bytes of a configuration.
 const LARGEST: u64 = 1024 * 1024;
 /// Enough for a Rust hook; one in Python needs more.
@@ -21,9 +21,20 @@ const MOST_MEMORY: u32 = 1024;
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Configuration {
+    /// Where it was read from.
+    #[serde(skip)]
+    path: PathBuf,
     #[serde(default)]
     listen: Option<SocketAddr>,
+    #[serde(default)]
+    metrics_listen: Option<SocketAddr>,
     folder: PathBuf,
+    /// Where compiled components are kept.
+    #[serde(default)]
+    cache: Option<PathBuf>,
+    /// Where freezes that outlive everybody are recorded.
+    #[serde(default)]
+    state: Option<PathBuf>,
     hooks: BTreeMap<String, HookConfiguration>,
 }
 
@@ -99,8 +110,25 @@ impl Configuration {
         self.listen.unwrap_or(LISTEN)
     }
 
+    /// Where Prometheus reads metrics, by the address of the pod; nowhere when nothing is said.
+    pub fn metrics_listen(&self) -> Option<SocketAddr> {
+        self.metrics_listen
+    }
+
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn cache(&self) -> Option<&Path> {
+        self.cache.as_deref()
+    }
+
+    pub(crate) fn state(&self) -> Option<&Path> {
+        self.state.as_deref()
     }
 
     pub(crate) fn hooks(&self) -> &BTreeMap<String, HookConfiguration> {
@@ -108,8 +136,9 @@ impl Configuration {
     }
 
     fn parse(text: &str, path: &Path) -> Result<Self, ConfigurationError> {
-        let configuration: Self = serde_saphyr::from_str(text)
+        let mut configuration: Self = serde_saphyr::from_str(text)
             .map_err(|source| ConfigurationError::Yaml(path.to_owned(), Box::new(source)))?;
+        path.clone_into(&mut configuration.path);
         let listen = configuration.listen();
         if !listen.ip().is_loopback() {
             return Err(ConfigurationError::NotLoopback(listen));

@@ -2,8 +2,10 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use hook_protocol::lease::Expiry;
+
 use crate::{
-    bindings::kubectl_backup::hook::types::{Description, Grant, Setting, SettingKind},
+    bindings::kubectl_backup::hook::types::{self, Description, Grant, Setting, SettingKind},
     configuration::HookConfiguration,
     engine::Error,
     instance::Template,
@@ -30,7 +32,18 @@ pub(crate) async fn describe(
     let values = settings(&described.settings, configuration).map_err(unfit)?;
     grants(&described, configuration).map_err(unfit)?;
     let component = shown(&format!("{} {}", described.name, described.version));
-    Ok((Described { component, freezes: shown(&described.freezes) }, values))
+    let expiry = expiry(&described, configuration);
+    Ok((Described { component, freezes: shown(&described.freezes), expiry }, values))
+}
+
+/// A frozen file system outlives everybody, whatever the hook says.
+fn expiry(described: &Description, configuration: &HookConfiguration) -> Expiry {
+    match described.expiry {
+        _ if !configuration.mounts.is_empty() => Expiry::WithoutExpiry,
+        types::Expiry::SessionBound => Expiry::SessionBound,
+        types::Expiry::SelfExpiring => Expiry::SelfExpiring,
+        types::Expiry::WithoutExpiry => Expiry::WithoutExpiry,
+    }
 }
 
 fn settings(

@@ -1,7 +1,10 @@
 //! The sandbox's engine: how components are read, checked against the configuration, and compiled.
 
+#[cfg(feature = "compiler")]
+use std::process::Command;
 use std::{
     fmt::Write as _,
+    io,
     path::{Path, PathBuf},
     sync::{Arc, Condvar, Mutex, PoisonError},
     time::Duration,
@@ -12,6 +15,7 @@ use wasmtime::component::{Component, HasSelf, Linker};
 
 use crate::{
     bindings::{ApplicationHook, ApplicationHookPre, kubectl_backup::hook},
+    compiled::Compiled,
     configuration::{Configuration, ConfigurationError},
     host::State,
 };
@@ -78,6 +82,19 @@ pub enum Error {
         /// In the words of the engine.
         why: String,
     },
+    /// The cache of compiled components.
+    #[error("the compiled component of hook `{hook}` could not be had from the cache `{}`", .folder.display())]
+    Cache {
+        /// Whose.
+        hook: String,
+        /// The folder that the configuration names.
+        folder: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Nowhere to compile to.
+    #[error("the configuration names no folder for compiled components: set `cache`")]
+    NoCache,
     /// The hook does not say what it is.
     #[error("hook `{hook}` did not describe itself: {why}")]
     Describe {
@@ -131,12 +148,109 @@ impl Engine {
         Running(Arc::clone(&self.ticker))
     }
 
-    /// Reads and compiles the component of a hook.
+    /// Reads the component of a hook, and compiles it unless that was done before.
     pub(crate) fn load(
         &self,
         hook: &str,
         configuration: &Configuration,
     ) -> Result<ApplicationHookPre<State>, Error> {
+        let source = Source::read(hook, configuration)?;
+        tracing::info!("hook {hook}: component {} ({})", source.file.display(), source.digest);
+        let component = match configuration.cache() {
+            Some(cache) => self.compiled(hook, configuration, cache, &source.digest)?,
+            None => self.compile(&source)?,
+        };
+        let ready = || ApplicationHookPre::new(self.linker.instantiate_pre(&component)?);
+        ready().map_err(|error| unusable(hook, &error))
+    }
+
+    fn compiled(
+        &self,
+        hook: &str,
+        configuration: &Configuration,
+        cache: &Path,
+        digest: &str,
+    ) -> Result<Component, Error> {
+        let failed = |source| Error::Cache { hook: hook.to_owned(), folder: cache.to_owned(), source };
+        let compiled = Compiled::open(cache).map_err(failed)?;
+        if let Some(component) = compiled.load(&self.inner, digest) {
+            return Ok(component);
+        }
+        compile_elsewhere(configuration.path()).map_err(failed)?;
+        compiled.load(&self.inner, digest).ok_or_else(|| {
+            failed(io::Error::other("what was compiled just now is not there, or is for another build"))
+        })
+    }
+
+    #[cfg(feature = "compiler")]
+    fn compile(&self, source: &Source) -> Result<Component, Error> {
+        Component::new(&self.inner, &source.bytes).map_err(|error| unusable(&source.hook, &error))
+    }
+
+    #[cfg(not(feature = "compiler"))]
+    #[expect(clippy::unused_self, reason = "with the compiler it is used")]
+    fn compile(&self, source: &Source) -> Result<Component, Error> {
+        Err(Error::Refused {
+            hook: source.hook.clone(),
+            why: "this build has no compiler, so `cache` must name a folder that one with a compiler has filled, \
+                  by `hook-runtime compile --config FILE`"
+                .to_owned(),
+        })
+    }
+
+    /// Compiles the components of all hooks into the cache of the configuration. Gives the names of those that were not
+    /// there yet.
+    #[cfg(feature = "compiler")]
+    pub fn fill_cache(&self, configuration: &Configuration) -> Result<Vec<String>, Error> {
+        let cache = configuration.cache().ok_or(Error::NoCache)?;
+        let mut filled = Vec::new();
+        for hook in configuration.hooks().keys() {
+            let failed = |source| Error::Cache { hook: hook.clone(), folder: cache.to_owned(), source };
+            let source = Source::read(hook, configuration)?;
+            let compiled = Compiled::open(cache).map_err(failed)?;
+            if compiled.load(&self.inner, &source.digest).is_some() {
+                continue;
+            }
+            let component =
+                self.inner.precompile_component(&source.bytes).map_err(|error| unusable(hook, &error))?;
+            compiled.store(&self.inner, &source.digest, &component).map_err(failed)?;
+            filled.push(hook.clone());
+        }
+        Ok(filled)
+    }
+}
+
+fn unusable(hook: &str, error: &wasmtime::Error) -> Error {
+    Error::Component { hook: hook.to_owned(), why: format!("{error:#}") }
+}
+
+/// In a process of its own, which takes the memory that a compiler needs along as it ends.
+#[cfg(feature = "compiler")]
+fn compile_elsewhere(configuration: &Path) -> io::Result<()> {
+    let program = std::env::current_exe()?;
+    let status = Command::new(program).arg("compile").arg("--config").arg(configuration).status()?;
+    if status.success() { Ok(()) } else { Err(io::Error::other(format!("compiling ended with {status}"))) }
+}
+
+#[cfg(not(feature = "compiler"))]
+fn compile_elsewhere(_: &Path) -> io::Result<()> {
+    Err(io::Error::other(
+        "it is not in the cache, and this build has no compiler; fill the cache by one that has, with \
+         `hook-runtime compile --config FILE`",
+    ))
+}
+
+/// A component as it was read, found to be the one that the configuration names.
+struct Source {
+    #[cfg_attr(not(feature = "compiler"), expect(dead_code, reason = "only a compiler reads it"))]
+    bytes: Vec<u8>,
+    hook: String,
+    file: PathBuf,
+    digest: String,
+}
+
+impl Source {
+    fn read(hook: &str, configuration: &Configuration) -> Result<Self, Error> {
         let settings = &configuration.hooks()[hook];
         let bytes = read(hook, configuration.folder(), &settings.component)?;
         let digest = hex(&Sha256::digest(&bytes));
@@ -146,10 +260,7 @@ impl Engine {
             let why = format!("its SHA-256 is {digest}, and the configuration names {expected}");
             return Err(Error::Refused { hook: hook.to_owned(), why });
         }
-        tracing::info!("hook {hook}: component {} ({digest})", settings.component.display());
-        let compile =
-            || ApplicationHookPre::new(self.linker.instantiate_pre(&Component::new(&self.inner, bytes)?)?);
-        compile().map_err(|error| Error::Component { hook: hook.to_owned(), why: format!("{error:#}") })
+        Ok(Self { bytes, hook: hook.to_owned(), file: settings.component.clone(), digest })
     }
 }
 

@@ -3,19 +3,23 @@
 
 use std::{
     collections::HashMap,
-    future::Future,
+    future::{Future, ready},
     pin::Pin,
     time::{Duration, Instant},
 };
 
 use hook_protocol::{
-    lease::{Action, Call, ConnectionId, Ending, Event, Lease, Moment, Outcome, Reply, Stage},
+    lease::{Action, Call, ConnectionId, Ending, Event, Expiry, Lease, Moment, Outcome, Reply, Stage},
     message::{Answer, Failure, FailureKind, HookStatus, Terms},
     receipt::Receipt,
 };
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::instance::{Ended, Instance, Template, failure, request};
+use crate::{
+    instance::{Ended, Instance, Template, failure, request},
+    metrics::HookMetrics,
+    record::Records,
+};
 
 /// What a step under way gets when its lease is broken: enough for an answer that is on its way.
 const HURRY: Duration = Duration::from_secs(1);
@@ -39,6 +43,7 @@ pub(crate) enum Message {
 pub(crate) struct Described {
     pub(crate) component: String,
     pub(crate) freezes: String,
+    pub(crate) expiry: Expiry,
 }
 
 /// The way to a keeper.
@@ -62,6 +67,9 @@ struct Keeper {
     name: String,
     described: Described,
     template: Template,
+    metrics: HookMetrics,
+    /// Where freezes that outlive everybody are recorded; the others need none.
+    records: Option<Records>,
     began: Instant,
     lease: Lease,
     terms: Option<Terms>,
@@ -72,16 +80,25 @@ struct Keeper {
     failure: Option<Failure>,
 }
 
-/// Starts the keeper of a hook. It lives until its handles are gone.
-pub(crate) fn start(name: &str, described: Described, template: Template) -> Handle {
+/// Starts the keeper of a hook. It lives until its handles are gone. What the record says is left is thawed first.
+pub(crate) fn start(
+    name: &str,
+    described: Described,
+    template: Template,
+    metrics: HookMetrics,
+    (records, left): (Option<Records>, Option<Terms>),
+) -> Handle {
     let (inbox, messages) = mpsc::channel(INBOX);
     let (stage, watched) = watch::channel(Stage::Free);
-    let keeper = Keeper {
+    let lease = Lease::of(described.expiry);
+    let mut keeper = Keeper {
         name: name.to_owned(),
         described,
+        records,
         template,
+        metrics,
         began: Instant::now(),
-        lease: Lease::default(),
+        lease,
         terms: None,
         instance: None,
         running: None,
@@ -89,6 +106,16 @@ pub(crate) fn start(name: &str, described: Described, template: Template) -> Han
         receipt: None,
         failure: None,
     };
+    if let Some(terms) = left {
+        tracing::warn!(
+            "hook {name}: frozen for restore point {} when the runtime was killed",
+            terms.restore_point
+        );
+        let restore_point = terms.restore_point.clone();
+        keeper.terms = Some(terms);
+        keeper.on(Event::Left { restore_point });
+        stage.send_replace(keeper.lease.stage());
+    }
     tokio::spawn(keeper.run(messages, stage));
     Handle { inbox, stage: watched }
 }
@@ -123,8 +150,10 @@ impl Keeper {
                 }
                 Next::Time => self.on(Event::Time),
             }
-            stage
-                .send_if_modified(|known| std::mem::replace(known, self.lease.stage()) != self.lease.stage());
+            let now = self.lease.stage();
+            if stage.send_if_modified(|known| std::mem::replace(known, now) != now) {
+                self.metrics.stage(now);
+            }
         }
     }
 
@@ -179,11 +208,35 @@ impl Keeper {
         let budget = if thaws { THAW_BUDGET } else { self.lease.left(now).unwrap_or_default() };
         let request = request(terms, u32::try_from(budget.as_millis()).unwrap_or(u32::MAX));
         let instance = if call == Call::ThawAnew { None } else { self.instance.take() };
+        if call == Call::Freeze {
+            self.metrics.freeze();
+        }
         tracing::info!("hook {}: {call:?} for restore point {}", self.name, terms.restore_point);
         // The deadline of the other steps is the lease's, which hurries them.
         let until = thaws.then(|| Instant::now() + THAW_BUDGET);
-        let calling = Box::pin(self.template.clone().call(instance, call, request));
+        let calling: Calling = match self.record(call, terms) {
+            Ok(()) => Box::pin(self.template.clone().call(instance, call, request)),
+            Err(error) => {
+                let text = format!("the freeze could not be recorded, so it was not begun: {error}");
+                Box::pin(ready((instance, Ended::Failed(failure(FailureKind::Failed, &text)))))
+            }
+        };
         self.running = Some(Running { call, calling, until });
+    }
+
+    fn record(&self, call: Call, terms: &Terms) -> std::io::Result<()> {
+        match &self.records {
+            Some(records) if call == Call::Freeze => records.write(&self.name, terms),
+            _ => Ok(()),
+        }
+    }
+
+    fn forget(&self) {
+        let Some(Err(error)) = self.records.as_ref().map(|records| records.remove(&self.name)) else {
+            return;
+        };
+        // The next start thaws what is thawed already, which does no harm.
+        tracing::warn!("hook {}: could not remove the record of its freeze: {error}", self.name);
     }
 
     fn ended(&mut self, instance: Option<Instance>, ended: Ended) {
@@ -219,7 +272,11 @@ impl Keeper {
         let before = self.lease.last().cloned();
         self.on(Event::Ended { call, outcome });
         if let Some(ending) = self.lease.last().filter(|ending| Some(*ending) != before.as_ref()) {
+            self.metrics.ended(ending);
             log_ending(&self.name, ending);
+            if ending.thawed {
+                self.forget();
+            }
         }
     }
 
@@ -244,6 +301,7 @@ impl Keeper {
             name: self.name.clone(),
             component: self.described.component.clone(),
             freezes: self.described.freezes.clone(),
+            expiry: self.described.expiry,
             state: self.lease.stage(),
             held_for: self.lease.held_for().map(str::to_owned),
             last: self.lease.last().cloned(),

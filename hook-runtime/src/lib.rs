@@ -7,10 +7,16 @@
 //! never dropped while its lease could still end in the session that froze.
 
 mod bindings;
+mod compiled;
 pub mod configuration;
 mod describe;
 pub mod engine;
 mod host;
 mod instance;
 mod keeper;
+mod listener;
+mod metrics;
+pub mod probe;
+mod record;
+mod scrape;
 pub mod server;

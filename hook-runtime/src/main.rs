@@ -1,11 +1,18 @@
-//! The program: options, the log, the listener, signals and the exit code.
+//! The program: options, the log, the listeners, signals and the exit code.
 
-use std::{error::Error as _, path::PathBuf, process::ExitCode, time::Duration};
+use std::{
+    error::Error,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Duration,
+};
 
-use clap::Parser;
+use clap::{Parser, Subcommand, ValueEnum};
 use hook_runtime::{
-    configuration::Configuration,
-    engine::{Engine, Error},
+    configuration::{Configuration, LISTEN},
+    engine::{self, Engine},
+    probe::probe,
     server::Runtime,
 };
 use tokio::{
@@ -13,68 +20,153 @@ use tokio::{
     signal::unix::{Signal, SignalKind, signal},
 };
 use tracing::level_filters::LevelFilter;
-use tracing_subscriber::{filter::Targets, layer::SubscriberExt as _, util::SubscriberInitExt as _};
+use tracing_subscriber::{
+    Layer as _, filter::Targets, layer::SubscriberExt as _, util::SubscriberInitExt as _,
+};
 
 /// Less than the 30 s that a pod has to end by default.
 const GRACE: Duration = Duration::from_secs(25);
 
 /// Runs the hooks of kubectl backup beside a database, and thaws when nobody asks any more
 #[derive(Debug, Parser)]
-#[command(version)]
+#[command(version, subcommand_negates_reqs = true, args_conflicts_with_subcommands = true)]
 struct Options {
+    #[command(subcommand)]
+    verb: Option<Verb>,
     /// What to run and what to grant, as YAML
-    #[arg(long, value_name = "FILE")]
-    config: PathBuf,
+    #[arg(long, value_name = "FILE", required = true)]
+    config: Option<PathBuf>,
     /// How much to log: error, warn, info, debug
     #[arg(long, value_name = "LEVEL", default_value_t = LevelFilter::INFO)]
     log: LevelFilter,
+    /// How to log
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    log_format: LogFormat,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Ask the runtime of this pod whether it answers, as a probe of the kubelet does
+    Probe {
+        /// Where it listens
+        #[arg(long, value_name = "ADDRESS", default_value_t = LISTEN)]
+        listen: SocketAddr,
+    },
+    /// Compile the hooks of a configuration into its cache, and end
+    #[cfg(feature = "compiler")]
+    Compile {
+        /// What to compile, and where to: `cache` in it
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum LogFormat {
+    /// A line for people
+    Text,
+    /// An object for programs
+    Json,
 }
 
 fn main() -> ExitCode {
     let options = Options::parse();
-    let lines =
-        tracing_subscriber::fmt::layer().with_ansi(false).with_target(false).with_writer(std::io::stderr);
-    // The compiler and the HTTP library have nothing to say to an operator.
-    let filter = Targets::new().with_target("hook_runtime", options.log);
-    tracing_subscriber::registry().with(lines).with(filter).init();
+    match options.verb {
+        Some(Verb::Probe { listen }) => said(probe(listen)),
+        #[cfg(feature = "compiler")]
+        Some(Verb::Compile { config }) => said(compile(&config)),
+        None => {
+            log_to_stderr(options.log, options.log_format);
+            serve(&options.config.unwrap_or_default())
+        }
+    }
+}
+
+fn said<E: Error>(outcome: Result<(), E>) -> ExitCode {
+    let Err(error) = outcome else { return ExitCode::SUCCESS };
+    eprintln!("error: {}", with_causes(&error));
+    ExitCode::FAILURE
+}
+
+#[cfg(feature = "compiler")]
+fn compile(config: &Path) -> Result<(), engine::Error> {
+    let configuration = Configuration::read(config).map_err(engine::Error::Configuration)?;
+    let filled = Engine::new()?.fill_cache(&configuration)?;
+    filled.iter().for_each(|hook| eprintln!("compiled the component of hook {hook}"));
+    Ok(())
+}
+
+fn serve(config: &Path) -> ExitCode {
     // One thread: a guest gives way every few milliseconds, so more would only cost memory. Then connections and timers
     // must have their turn, and not after 61 times as by default: a thaw would come half a second late.
     let asynchronous = tokio::runtime::Builder::new_current_thread().enable_all().event_interval(1).build();
-    match asynchronous.map_err(Error::Thread).and_then(|asynchronous| asynchronous.block_on(run(&options))) {
+    let ended = asynchronous.map_err(engine::Error::Thread);
+    match ended.and_then(|asynchronous| asynchronous.block_on(run(config))) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            let mut text = error.to_string();
-            let mut cause = error.source();
-            while let Some(next) = cause {
-                text = format!("{text}: {next}");
-                cause = next.source();
-            }
-            tracing::error!(target: "hook_runtime", "{text}");
+            tracing::error!(target: "hook_runtime", "{}", with_causes(&error));
             ExitCode::FAILURE
         }
     }
 }
 
+fn log_to_stderr(level: LevelFilter, format: LogFormat) {
+    let lines =
+        tracing_subscriber::fmt::layer().with_ansi(false).with_target(false).with_writer(std::io::stderr);
+    let lines = match format {
+        LogFormat::Text => lines.boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).boxed(),
+    };
+    // The compiler and the HTTP library have nothing to say to an operator.
+    let filter = Targets::new().with_target("hook_runtime", level);
+    tracing_subscriber::registry().with(lines).with(filter).init();
+}
+
+fn with_causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        text = format!("{text}: {next}");
+        cause = next.source();
+    }
+    text
+}
+
 /// Until it is told to stop. What is held then is thawed before it ends.
-async fn run(options: &Options) -> Result<(), Error> {
+async fn run(config: &Path) -> Result<(), engine::Error> {
     // First of all: a signal that comes while hooks are being compiled must not kill.
-    let handler = |kind| signal(kind).map_err(Error::Signals);
+    let handler = |kind| signal(kind).map_err(engine::Error::Signals);
     let (terminated, interrupted) = (handler(SignalKind::terminate())?, handler(SignalKind::interrupt())?);
-    let configuration = Configuration::read(&options.config).map_err(Error::Configuration)?;
+    let configuration = Configuration::read(config).map_err(engine::Error::Configuration)?;
     let engine = Engine::new()?;
     let runtime = Runtime::start(&engine, &configuration).await?;
-    let listen = configuration.listen();
-    let listener =
-        TcpListener::bind(listen).await.map_err(|source| Error::Listen { address: listen, source })?;
-    let address = listener.local_addr().map_err(|source| Error::Listen { address: listen, source })?;
-    tracing::info!(target: "hook_runtime", "listening on {address}");
+    let listener = listen(configuration.listen(), "").await?;
+    let scraped = match configuration.metrics_listen() {
+        Some(address) => Some(listen(address, "for metrics ").await?),
+        None => None,
+    };
+    let metrics = async {
+        match scraped {
+            Some(listener) => runtime.serve_metrics(listener).await,
+            None => std::future::pending().await,
+        }
+    };
     tokio::select! {
         () = runtime.serve(listener) => {}
+        () = metrics => {}
         () = told_to_stop(terminated, interrupted) => {}
     }
     tracing::info!(target: "hook_runtime", "told to stop");
     let frozen = runtime.stop(GRACE).await;
-    if frozen.is_empty() { Ok(()) } else { Err(Error::StillFrozen(frozen.join(", "))) }
+    if frozen.is_empty() { Ok(()) } else { Err(engine::Error::StillFrozen(frozen.join(", "))) }
+}
+
+async fn listen(address: SocketAddr, what_for: &str) -> Result<TcpListener, engine::Error> {
+    let failed = |source| engine::Error::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    tracing::info!(target: "hook_runtime", "listening {what_for}on {address}");
+    Ok(listener)
 }
 
 async fn told_to_stop(mut terminated: Signal, mut interrupted: Signal) {

@@ -13,7 +13,7 @@ use std::{
 
 use bytes::Bytes;
 use hook_protocol::{
-    lease::{ConnectionId, Event, Stage},
+    lease::{ConnectionId, Event, Expiry, Stage},
     message::{Answer, LARGEST_REQUEST, RuntimeStatus, Terms, parse_terms},
     path::{Route, Step},
 };
@@ -23,7 +23,7 @@ use hyper_util::rt::TokioIo;
 use serde::Serialize;
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{Semaphore, oneshot},
+    sync::oneshot,
 };
 
 use crate::{
@@ -32,50 +32,47 @@ use crate::{
     host::{Grants, HookLog},
     instance::Template,
     keeper::{self, Handle, Message},
+    listener::accept,
+    metrics::{HookMetrics, Metrics},
+    record::Records,
+    scrape,
 };
 
 /// A backup has one connection to a pod, and people have a few with `curl`.
 const MOST_CONNECTIONS: usize = 64;
-/// After the listener failed, as when the process has no file descriptor left.
-const PAUSE: Duration = Duration::from_millis(100);
 
 /// The hooks, each with its keeper.
 #[derive(Clone)]
 pub struct Runtime {
     keepers: Arc<BTreeMap<String, Handle>>,
     connections: Arc<AtomicU64>,
+    metrics: Metrics,
 }
 
 impl Runtime {
     /// Loads every hook of the configuration and asks it what it is.
     pub async fn start(engine: &Engine, configuration: &Configuration) -> Result<Self, Error> {
-        let mut keepers = BTreeMap::new();
+        let (mut keepers, metrics) = (BTreeMap::new(), Metrics::default());
         for (name, settings) in configuration.hooks() {
-            keepers.insert(name.clone(), start(engine, configuration, name, settings).await?);
+            let keeper = start(engine, configuration, name, settings, metrics.of(name)).await?;
+            keepers.insert(name.clone(), keeper);
         }
-        Ok(Self { keepers: Arc::new(keepers), connections: Arc::default() })
+        tell_of_strays(configuration);
+        Ok(Self { keepers: Arc::new(keepers), connections: Arc::default(), metrics })
     }
 
     /// Serves for ever.
     pub async fn serve(&self, listener: TcpListener) {
-        let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
-        loop {
-            // The semaphore is never closed.
-            let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
-            match listener.accept().await {
-                Ok((stream, _)) => {
-                    let runtime = self.clone();
-                    tokio::spawn(async move {
-                        runtime.connection(stream).await;
-                        drop(place);
-                    });
-                }
-                Err(error) => {
-                    tracing::warn!("could not accept a connection: {error}");
-                    tokio::time::sleep(PAUSE).await;
-                }
-            }
-        }
+        accept(listener, MOST_CONNECTIONS, |stream| {
+            let runtime = self.clone();
+            async move { runtime.connection(stream).await }
+        })
+        .await;
+    }
+
+    /// Shows the metrics, and nothing else, for ever.
+    pub async fn serve_metrics(&self, listener: TcpListener) {
+        scrape::serve(listener, self.metrics.clone()).await;
     }
 
     /// Ends every lease; says which hooks are still frozen when the time is over.
@@ -116,6 +113,7 @@ impl Runtime {
     ) -> Result<Response<Full<Bytes>>, Infallible> {
         Ok(match Route::parse(request.method().as_str(), request.uri().path()) {
             Some(Route::Health) => json(StatusCode::OK, &serde_json::json!({ "result": "alive" })),
+            Some(Route::Metrics) => scrape::answer(&self.metrics),
             Some(Route::Runtime) => json(StatusCode::OK, &self.status().await),
             Some(Route::Heartbeat) => {
                 self.tell(&Event::Heard { from: connection }).await;
@@ -174,6 +172,7 @@ async fn start(
     configuration: &Configuration,
     name: &str,
     settings: &HookConfiguration,
+    metrics: HookMetrics,
 ) -> Result<Handle, Error> {
     let component = engine.load(name, configuration)?;
     let mut template = Template {
@@ -185,7 +184,42 @@ async fn start(
     };
     let (described, values) = crate::describe::describe(name, &template, settings).await?;
     template.grants = Arc::new(Grants::new(settings, values));
-    Ok(keeper::start(name, described, template))
+    let records = records(configuration, name, described.expiry)?;
+    Ok(keeper::start(name, described, template, metrics, records))
+}
+
+/// Where this hook's freezes are recorded if they must be, and what the runtime before this one left frozen.
+fn records(
+    configuration: &Configuration,
+    hook: &str,
+    expiry: Expiry,
+) -> Result<(Option<Records>, Option<Terms>), Error> {
+    if expiry != Expiry::WithoutExpiry {
+        return Ok((None, None));
+    }
+    let unfit = |why: String| Error::Unfit { hook: hook.to_owned(), why };
+    let Some(state) = configuration.state() else {
+        let why = "its freeze outlives everybody, so `state` must name a folder that outlives the container, as an \
+                   emptyDir of the pod does";
+        return Err(unfit(why.to_owned()));
+    };
+    let records = Records::new(state);
+    let unreadable =
+        |error| format!("the record of its freezes in `{}` cannot be read: {error}", state.display());
+    let left = records.hooks().and_then(|_| records.left(hook)).map_err(|error| unfit(unreadable(error)))?;
+    Ok((Some(records), left))
+}
+
+/// Records of hooks that the configuration does not name any more: nobody can thaw what they tell of.
+fn tell_of_strays(configuration: &Configuration) {
+    let recorded = configuration.state().map(|state| Records::new(state).hooks());
+    for hook in recorded.into_iter().flatten().flatten() {
+        if !configuration.hooks().contains_key(&hook) {
+            tracing::error!(
+                "hook {hook}: NOT THAWED when the runtime was killed, and not configured any more"
+            );
+        }
+    }
 }
 
 async fn status(handle: &Handle) -> Option<hook_protocol::message::HookStatus> {

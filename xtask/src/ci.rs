@@ -18,6 +18,9 @@ pub(crate) fn run_all() -> Result<()> {
     // A workspace of its own, because it is built for another target.
     run(&mut cargo(["fmt", "--manifest-path", "hook-runtime/tests/guests/Cargo.toml", "--check"]))?;
     run(&mut cargo(["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"]))?;
+    // The build that no other command makes.
+    let without_compiler = ["clippy", "-p", "hook-runtime", "--no-default-features", "--locked", "--"];
+    run(cargo(without_compiler).args(["-D", "warnings"]))?;
     run(cargo(["doc", "--workspace", "--no-deps", "--locked"]).env("RUSTDOCFLAGS", "-D warnings"))?;
     check_dependencies()?;
     // Last, so that its summary closes the output.

@@ -10,6 +10,24 @@ use crate::{message::Limits, milliseconds, path::Step};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ConnectionId(pub u64);
 
+impl ConnectionId {
+    /// Of no connection: who held a lease when the runtime was killed.
+    pub const NOBODY: Self = Self(u64::MAX);
+}
+
+/// What ends a freeze when nobody thaws, as the hook describes itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Expiry {
+    /// It ends with the session that made it.
+    SessionBound,
+    /// It ends by a timer inside the application.
+    SelfExpiring,
+    /// It outlives everybody.
+    #[default]
+    WithoutExpiry,
+}
+
 /// A point in time, as the duration since the runtime began. It never goes back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Moment(pub Duration);
@@ -55,6 +73,11 @@ pub enum Event {
     Lost {
         /// Which.
         connection: ConnectionId,
+    },
+    /// The runtime begins, and the one before it was killed while it held a freeze that outlives everybody.
+    Left {
+        /// For what it was held.
+        restore_point: String,
     },
     /// The moment of [`Lease::wake`](super::Lease::wake) has come.
     Time,
@@ -167,6 +190,8 @@ pub enum Cause {
     SessionChanged,
     /// The thaw failed in the session that froze.
     ThawFailed,
+    /// The runtime was killed, and found the freeze when it began again.
+    RuntimeKilled,
 }
 
 /// How a lease ended.

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::events::{Action, Call, Cause, ConnectionId, Ending, Moment, Outcome, Refusal, Reply, Stage};
+use super::events::{
+    Action, Call, Cause, ConnectionId, Ending, Expiry, Moment, Outcome, Refusal, Reply, Stage,
+};
 use crate::{message::Limits, path::Step};
 
 /// Failed thaws until the hook counts as stuck: one in the session that froze, and two in new instances.
@@ -52,6 +54,18 @@ impl Held {
             broken: None,
             failed_thaws: 0,
             retry: None,
+        }
+    }
+
+    /// What a runtime that was killed left frozen. Its thaw is under way.
+    pub(super) fn left(restore_point: String, now: Moment) -> Self {
+        Self {
+            under_way: Some(Call::ThawAnew),
+            progress: Progress::Frozen,
+            frozen_since: Some(now),
+            asked: None,
+            broken: Some(Cause::RuntimeKilled),
+            ..Self::new(ConnectionId::NOBODY, restore_point, Limits::default(), now)
         }
     }
 
@@ -221,6 +235,7 @@ impl Held {
     /// The end of the lease, when this thaw was one or made the hook count as stuck.
     pub(super) fn thaw_ended(
         &mut self,
+        expiry: Expiry,
         call: Call,
         outcome: Outcome,
         now: Moment,
@@ -241,9 +256,11 @@ impl Held {
                     self.call(Call::ThawAnew, actions);
                     return None;
                 }
-                self.retry = Some(now.after(RETRY));
-                // What was never told to freeze is not held for ever because its undoing fails.
-                self.frozen_since.is_none()
+                // What was never told to freeze is not held for ever because its undoing fails, and what was bound to
+                // a session went with it when the first instance was dropped.
+                let gone = self.frozen_since.is_none() || expiry == Expiry::SessionBound;
+                self.retry = (!gone).then(|| now.after(RETRY));
+                gone
             }
         };
         let ending = Ending {

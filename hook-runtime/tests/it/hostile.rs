@@ -88,10 +88,24 @@ fn a_thaw_that_breaks_loses_the_session_and_is_not_called_done(#[case] behaviour
     assert_eq!((client.prepare(&json!({})).0, client.step("freeze").0), (200, 200));
     let (status, answer) = client.step("thaw");
     assert_eq!((status, &answer["ending"]["broken"]), (409, &json!("thaw-failed")), "{answer}");
-    // In a new instance it fails in the same way, so it is told as not thawed, although the session took the freeze along.
-    assert_eq!(answer["ending"]["thawed"], json!(false));
+    // In a new instance it fails in the same way; but the session took the freeze along.
+    assert_eq!(answer["ending"]["thawed"], json!(true));
+    application.wait("the freeze went with the session", |state| state.frozen.is_none());
+    still_serves(&runtime);
+}
+
+#[test]
+fn a_freeze_that_outlives_its_session_is_stuck_when_no_thaw_succeeds() {
+    let application = Application::start();
+    let mut hook = granted(&application, "trap-at-thaw");
+    // Whoever may freeze a file system can leave it frozen.
+    hook["mounts"] = json!({ "data": "/" });
+    let runtime = Runtime::start(&hook);
+    let mut client = runtime.connect();
+    assert_eq!((client.prepare(&json!({})).0, client.step("freeze").0), (200, 200));
+    let (status, answer) = client.step("thaw");
+    assert_eq!((status, &answer["ending"]["thawed"]), (409, &json!(false)), "{answer}");
     assert_eq!(runtime.connect().get("/v1/hooks/guest").1["state"], "stuck");
-    assert!(!application.is_frozen());
 }
 
 #[test]

@@ -4,5 +4,7 @@ mod application;
 mod guest;
 mod hostile;
 mod lease;
+mod left;
+mod operations;
 mod process;
 mod start;

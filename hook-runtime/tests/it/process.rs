@@ -4,6 +4,7 @@ use std::{
     fmt::Write as _,
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::{SocketAddr, TcpStream},
+    path::Path,
     process::{Child, Command, ExitStatus, Stdio},
     sync::{Arc, Condvar, Mutex},
     time::Duration,
@@ -48,6 +49,11 @@ impl Runtime {
 
     /// Starts it; it may refuse to.
     pub(crate) fn start(hook: &Value) -> Self {
+        Self::start_with(hook, &json!({}), &[])
+    }
+
+    /// With more in its configuration than the hook, and with more options.
+    pub(crate) fn start_with(hook: &Value, more: &Value, options: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a folder can be made");
         std::fs::copy(guest::component(), folder.path().join("guest.wasm")).expect("the guest can be copied");
         std::fs::write(folder.path().join("password"), "secret\n").expect("a file can be written");
@@ -55,37 +61,35 @@ impl Runtime {
         hook["secrets"].as_object_mut().into_iter().for_each(|secrets| {
             secrets.entry("password").and_modify(|path| *path = json!(folder.path().join("password")));
         });
-        // JSON is YAML.
-        let configuration =
-            json!({ "listen": "127.0.0.1:0", "folder": folder.path(), "hooks": { "guest": hook } })
-                .to_string();
-        std::fs::write(folder.path().join("hooks.yaml"), configuration).expect("a file can be written");
-        let mut child = Command::new(env!("CARGO_BIN_EXE_hook-runtime"))
-            .arg("--config")
-            .arg(folder.path().join("hooks.yaml"))
-            .stdin(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the program starts");
-        let log: Arc<(Mutex<Log>, Condvar)> = Arc::default();
-        let stderr = BufReader::new(child.stderr.take().expect("it is piped"));
-        let shared = Arc::clone(&log);
-        std::thread::spawn(move || {
-            for line in stderr.lines().map_while(Result::ok) {
-                shared.0.lock().expect("no holder panicked").lines.push(line);
-                shared.1.notify_all();
-            }
-            shared.0.lock().expect("no holder panicked").ended = true;
-            shared.1.notify_all();
+        let mut configuration = json!({
+            "listen": "127.0.0.1:0",
+            "folder": folder.path(),
+            "state": folder.path(),
+            "hooks": { "guest": hook },
         });
+        for (name, value) in more.as_object().into_iter().flatten() {
+            configuration[name] = value.clone();
+        }
+        // JSON is YAML.
+        std::fs::write(folder.path().join("hooks.yaml"), configuration.to_string())
+            .expect("a file can be written");
+        let (child, log) = spawn(folder.path(), options);
         Self { child, log, folder }
     }
 
+    /// Again with the same configuration, as a container that is restarted.
+    pub(crate) fn restart(&mut self) {
+        (self.child, self.log) = spawn(self.folder.path(), &[]);
+    }
+
     pub(crate) fn connect(&self) -> Client {
-        let line = self.wait_for_line("listening on ");
-        let address: SocketAddr =
-            line.rsplit(' ').next().and_then(|word| word.parse().ok()).expect("an address");
-        Client(BufReader::new(TcpStream::connect(address).expect("the runtime listens")))
+        Client::at(self.address("listening on "))
+    }
+
+    /// The address that ends the first line with this text.
+    pub(crate) fn address(&self, text: &str) -> SocketAddr {
+        let line = self.wait_for_line(text);
+        line.rsplit(' ').next().and_then(|word| word.parse().ok()).expect("an address")
     }
 
     /// The first line with this text, when it comes.
@@ -130,6 +134,30 @@ impl Runtime {
     }
 }
 
+/// The process, and what it logs.
+fn spawn(folder: &Path, options: &[&str]) -> (Child, Arc<(Mutex<Log>, Condvar)>) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_hook-runtime"))
+        .arg("--config")
+        .arg(folder.join("hooks.yaml"))
+        .args(options)
+        .stdin(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let log: Arc<(Mutex<Log>, Condvar)> = Arc::default();
+    let stderr = BufReader::new(child.stderr.take().expect("it is piped"));
+    let shared = Arc::clone(&log);
+    std::thread::spawn(move || {
+        for line in stderr.lines().map_while(Result::ok) {
+            shared.0.lock().expect("no holder panicked").lines.push(line);
+            shared.1.notify_all();
+        }
+        shared.0.lock().expect("no holder panicked").ended = true;
+        shared.1.notify_all();
+    });
+    (child, log)
+}
+
 impl Drop for Runtime {
     fn drop(&mut self) {
         // It may be gone already.
@@ -142,6 +170,10 @@ impl Drop for Runtime {
 pub(crate) struct Client(BufReader<TcpStream>);
 
 impl Client {
+    pub(crate) fn at(address: SocketAddr) -> Self {
+        Self(BufReader::new(TcpStream::connect(address).expect("the runtime listens")))
+    }
+
     pub(crate) fn get(&mut self, path: &str) -> (u16, Value) {
         self.send("GET", path, "");
         self.receive()
@@ -185,6 +217,16 @@ impl Client {
     }
 
     pub(crate) fn receive(&mut self) -> (u16, Value) {
+        let (status, body) = self.receive_text();
+        (status, serde_json::from_str(&body).expect("JSON"))
+    }
+
+    pub(crate) fn get_text(&mut self, path: &str) -> (u16, String) {
+        self.send("GET", path, "");
+        self.receive_text()
+    }
+
+    fn receive_text(&mut self) -> (u16, String) {
         let mut line = String::new();
         self.0.read_line(&mut line).expect("the runtime answers");
         let status = line.split(' ').nth(1).and_then(|word| word.parse().ok()).expect("a status");
@@ -198,6 +240,6 @@ impl Client {
         }
         let mut body = vec![0; length];
         self.0.read_exact(&mut body).expect("the runtime answers");
-        (status, serde_json::from_slice(&body).expect("JSON"))
+        (status, String::from_utf8(body).expect("text"))
     }
 }

@@ -46,6 +46,16 @@ fn does_not_follow_a_link_out_of_its_folder() {
 }
 
 #[test]
+fn a_freeze_without_expiry_needs_a_place_for_its_record() {
+    let application = Application::start();
+    let mut hook = granted(&application, "honest");
+    hook["mounts"] = json!({ "data": "/data" });
+    let mut runtime = Runtime::start_with(&hook, &json!({ "state": null }), &[]);
+    runtime.wait_for_line("`state` must name a folder that outlives the container");
+    assert_eq!(runtime.wait().code(), Some(1));
+}
+
+#[test]
 fn says_what_it_runs() {
     let application = Application::start();
     let runtime = Runtime::with_behaviour(&application, "honest");

@@ -147,6 +147,9 @@ impl Guest for Hook {
             receipt.facts.push(Fact { name: "huge".to_owned(), value: FactValue::Bytes(vec![7; 10 << 20]) });
             return Ok(receipt);
         }
+        if setting("behaviour") == "mount" {
+            mounts::freeze("data")?;
+        }
         SESSION.with_borrow_mut(|session| {
             let session = session.as_mut().ok_or_else(|| failed(ErrorKind::Failed, "not prepared"))?;
             session.ask(&format!("freeze {}", request.restore_point))?;
@@ -167,6 +170,9 @@ impl Guest for Hook {
 
     fn thaw(_: Request) -> Result<Receipt, Error> {
         misbehave("thaw")?;
+        if setting("behaviour") == "mount" {
+            mounts::thaw("data")?;
+        }
         let Some(mut session) = SESSION.take() else {
             // Nothing is held in this instance, and what another one held went with its connection.
             return Ok(receipt(None));

@@ -1,0 +1,117 @@
+//! What whoever runs the program lives with: probes, metrics, logs for programs, and the cache of compiled hooks.
+
+use std::{
+    os::unix::fs::PermissionsExt as _,
+    process::{Command, Output},
+};
+
+use serde_json::{Value, json};
+
+use crate::{
+    application::Application,
+    process::{Client, Runtime, granted},
+};
+
+fn probe(address: &str) -> Output {
+    let program = env!("CARGO_BIN_EXE_hook-runtime");
+    Command::new(program).args(["probe", "--listen", address]).output().expect("the program starts")
+}
+
+#[test]
+fn a_probe_asks_whether_it_answers_whatever_is_frozen() {
+    let application = Application::start();
+    let runtime = Runtime::with_behaviour(&application, "honest");
+    let mut client = runtime.connect();
+    assert_eq!((client.prepare(&json!({})).0, client.step("freeze").0), (200, 200));
+    let alive = probe(&runtime.address("listening on ").to_string());
+    assert!(alive.status.success(), "{}", String::from_utf8_lossy(&alive.stderr));
+}
+
+#[test]
+fn a_probe_of_something_else_fails() {
+    let nobody = probe("127.0.0.1:1");
+    assert_eq!(nobody.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&nobody.stderr).contains("no answer of the runtime at `127.0.0.1:1`"));
+    // It answers every line with its own.
+    let application = Application::start();
+    assert_eq!(probe(&application.address().to_string()).status.code(), Some(1));
+}
+
+#[test]
+fn metrics_tell_what_was_frozen_and_for_how_long() {
+    let application = Application::start();
+    let hook = granted(&application, "honest");
+    let runtime = Runtime::start_with(&hook, &json!({ "metricsListen": "127.0.0.1:0" }), &[]);
+    let mut holder = runtime.connect();
+    assert_eq!((holder.prepare(&json!({ "freezeMs": 200 })).0, holder.step("freeze").0), (200, 200));
+    assert_eq!(runtime.last()["broken"], "deadline");
+    let (status, text) = runtime.connect().get_text("/metrics");
+    assert_eq!(status, 200);
+    for line in [
+        "kubectl_backup_hook_freezes_total{hook=\"guest\"} 1",
+        "kubectl_backup_hook_thaws_total{hook=\"guest\"} 1",
+        "kubectl_backup_hook_auto_thaws_total{hook=\"guest\",cause=\"deadline\"} 1",
+        "kubectl_backup_hook_frozen{hook=\"guest\"} 0",
+    ] {
+        assert!(text.contains(line), "{line} in:\n{text}");
+    }
+    // Prometheus comes by the address of the pod; there nothing else is answered.
+    let scraped = runtime.address("listening for metrics on ");
+    let ask = |path: &str| Client::at(scraped).get_text(path).0;
+    assert_eq!((ask("/metrics"), ask("/v1"), ask("/healthz")), (200, 404, 404));
+}
+
+#[test]
+fn logs_are_objects_when_asked_for() {
+    let application = Application::start();
+    let hook = granted(&application, "honest");
+    let runtime = Runtime::start_with(&hook, &json!({}), &["--log-format", "json"]);
+    let line: Value =
+        serde_json::from_str(&runtime.wait_for_line("listening on ")).expect("an object a line");
+    assert_eq!(line["level"], "INFO");
+    assert!(line["message"].as_str().is_some_and(|message| message.starts_with("listening on 127.0.0.1:")));
+}
+
+#[test]
+fn compiles_once_and_in_a_process_of_its_own() {
+    let application = Application::start();
+    let cache = tempfile::tempdir().unwrap();
+    let start = || {
+        let hook = granted(&application, "honest");
+        Runtime::start_with(&hook, &json!({ "cache": cache.path() }), &[])
+    };
+    let first = start();
+    first.connect();
+    first.wait_for_line("compiled the component of hook guest");
+    let second = start();
+    assert_eq!(second.connect().prepare(&json!({})).0, 200);
+    assert!(!second.lines().iter().any(|line| line.contains("compiled the component")));
+    let compiled = std::fs::read_dir(cache.path().join("compiled")).unwrap().count();
+    assert_eq!(compiled, 1);
+}
+
+#[test]
+fn runs_nothing_compiled_from_a_folder_that_others_can_write_to() {
+    let application = Application::start();
+    let cache = tempfile::tempdir().unwrap();
+    std::fs::create_dir(cache.path().join("compiled")).unwrap();
+    std::fs::set_permissions(cache.path().join("compiled"), std::fs::Permissions::from_mode(0o777)).unwrap();
+    let hook = granted(&application, "honest");
+    let mut runtime = Runtime::start_with(&hook, &json!({ "cache": cache.path() }), &[]);
+    runtime.wait_for_line("is not a folder that only this user can write to");
+    assert_eq!(runtime.wait().code(), Some(1));
+}
+
+#[test]
+fn what_is_broken_in_the_cache_is_compiled_again() {
+    let application = Application::start();
+    let cache = tempfile::tempdir().unwrap();
+    let hook = granted(&application, "honest");
+    let start = || Runtime::start_with(&hook, &json!({ "cache": cache.path() }), &[]);
+    start().connect();
+    let file = std::fs::read_dir(cache.path().join("compiled")).unwrap().next().unwrap().unwrap().path();
+    std::fs::write(&file, "not native code").unwrap();
+    let runtime = start();
+    runtime.wait_for_line("cannot be used and is compiled again");
+    assert_eq!(runtime.connect().prepare(&json!({})).0, 200);
+}
