@@ -5,10 +5,7 @@
 //! runtime's own: made by it, with its user as the owner, and closed to all others.
 
 use std::{
-    collections::hash_map::DefaultHasher,
-    fs,
-    hash::{Hash as _, Hasher as _},
-    io::{self, Write as _},
+    fs, io,
     os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
 };
@@ -52,7 +49,7 @@ impl Compiled {
 
     /// The component whose source has this digest, when this build has compiled it before.
     pub(crate) fn load(&self, engine: &Engine, digest: &str) -> Option<Component> {
-        let path = self.path(engine, digest);
+        let path = self.path(digest);
         if !path.is_file() {
             return None;
         }
@@ -72,20 +69,20 @@ impl Compiled {
     }
 
     /// Keeps a compiled component.
-    pub(crate) fn store(&self, engine: &Engine, digest: &str, component: &[u8]) -> io::Result<()> {
-        let path = self.path(engine, digest);
+    #[cfg(feature = "compiler")]
+    pub(crate) fn store(&self, digest: &str, component: &[u8]) -> io::Result<()> {
+        let path = self.path(digest);
         let new = path.with_extension(format!("{}.new", std::process::id()));
         let mut file = fs::File::create(&new)?;
-        file.write_all(component)?;
+        io::Write::write_all(&mut file, component)?;
         file.sync_all()?;
         fs::rename(&new, &path)
     }
 
-    /// Named by what it was made from and by what it was made for: another build, or another processor, has its own.
-    fn path(&self, engine: &Engine, digest: &str) -> PathBuf {
-        let mut hasher = DefaultHasher::new();
-        engine.precompile_compatibility_hash().hash(&mut hasher);
-        self.folder.join(format!("{digest}-{:016x}.{SUFFIX}", hasher.finish()))
+    /// Named by what it was made from and for which runtime. What this processor cannot run the engine refuses by itself.
+    fn path(&self, digest: &str) -> PathBuf {
+        let (version, architecture) = (env!("CARGO_PKG_VERSION"), std::env::consts::ARCH);
+        self.folder.join(format!("{digest}-{version}-{architecture}.{SUFFIX}"))
     }
 }
 

@@ -213,7 +213,7 @@ impl Engine {
             }
             let component =
                 self.inner.precompile_component(&source.bytes).map_err(|error| unusable(hook, &error))?;
-            compiled.store(&self.inner, &source.digest, &component).map_err(failed)?;
+            compiled.store(&source.digest, &component).map_err(failed)?;
             filled.push(hook.clone());
         }
         Ok(filled)

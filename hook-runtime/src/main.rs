@@ -2,6 +2,7 @@
 
 use std::{
     error::Error,
+    io::{self, Write as _},
     net::SocketAddr,
     path::{Path, PathBuf},
     process::ExitCode,
@@ -84,7 +85,7 @@ fn main() -> ExitCode {
 
 fn said<E: Error>(outcome: Result<(), E>) -> ExitCode {
     let Err(error) = outcome else { return ExitCode::SUCCESS };
-    eprintln!("error: {}", with_causes(&error));
+    tell(&format!("error: {}", with_causes(&error)));
     ExitCode::FAILURE
 }
 
@@ -92,7 +93,7 @@ fn said<E: Error>(outcome: Result<(), E>) -> ExitCode {
 fn compile(config: &Path) -> Result<(), engine::Error> {
     let configuration = Configuration::read(config).map_err(engine::Error::Configuration)?;
     let filled = Engine::new()?.fill_cache(&configuration)?;
-    filled.iter().for_each(|hook| eprintln!("compiled the component of hook {hook}"));
+    filled.iter().for_each(|hook| tell(&format!("compiled the component of hook {hook}")));
     Ok(())
 }
 
@@ -108,6 +109,11 @@ fn serve(config: &Path) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// To whoever runs a verb by hand; where nobody can be told, the exit code says it.
+fn tell(text: &str) {
+    let _ = writeln!(io::stderr(), "{text}");
 }
 
 fn log_to_stderr(level: LevelFilter, format: LogFormat) {
