@@ -93,7 +93,9 @@ fn said<E: Error>(outcome: Result<(), E>) -> ExitCode {
 fn compile(config: &Path) -> Result<(), engine::Error> {
     let configuration = Configuration::read(config).map_err(engine::Error::Configuration)?;
     let filled = Engine::new()?.fill_cache(&configuration)?;
-    filled.iter().for_each(|hook| tell(&format!("compiled the component of hook {hook}")));
+    for hook in filled {
+        tell(&format!("compiled the component of hook {hook}"));
+    }
     Ok(())
 }
 
