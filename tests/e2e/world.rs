@@ -17,7 +17,7 @@ use std::{
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use test_cluster::{Lifetime, TestCluster};
+use test_cluster::TestCluster;
 
 /// The cluster that all tests share.
 static CLUSTER: OnceLock<TestCluster> = OnceLock::new();
@@ -48,12 +48,15 @@ impl World {
     /// A fresh namespace in the shared cluster, which is started when it does not run.
     pub(crate) fn new() -> Self {
         let folder = tempfile::Builder::new().prefix("kubectl-backup-e2e-").tempdir().unwrap();
-        Self::on(CLUSTER.get_or_init(|| start("")), Arc::new(folder))
+        Self::on(CLUSTER.get_or_init(|| TestCluster::of_tests("").unwrap()), Arc::new(folder))
     }
 
     /// A fresh namespace in a second cluster; home directory and repository are those of this world.
     pub(crate) fn on_other_cluster(&self) -> Self {
-        Self::on(OTHER_CLUSTER.get_or_init(|| start("-other")), Arc::clone(&self.folder))
+        Self::on(
+            OTHER_CLUSTER.get_or_init(|| TestCluster::of_tests("-other").unwrap()),
+            Arc::clone(&self.folder),
+        )
     }
 
     fn on(cluster: &'static TestCluster, folder: Arc<TempDir>) -> Self {
@@ -306,12 +309,6 @@ pub(crate) fn unique(prefix: &str) -> String {
     // Seeded from the system's randomness, and counted up within the process.
     let number = RandomState::new().hash_one(std::process::id());
     format!("{prefix}-{:012x}", number >> 16)
-}
-
-/// `cargo xtask test` names a cluster that is its own; else one stays up from run to run.
-fn start(suffix: &str) -> TestCluster {
-    let name = env::var("KUBECTL_BACKUP_TEST_CLUSTER").unwrap_or_else(|_| "e2e".to_owned());
-    TestCluster::start(&format!("{name}{suffix}"), Lifetime::UntilStopped).unwrap()
 }
 
 fn run(command: &mut Command, input: &str) -> Output {

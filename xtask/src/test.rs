@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 
-use test_cluster::node;
+use test_cluster::{NAME_VARIABLE, node};
 
 use crate::shell::{self, cargo, with_cluster};
 
@@ -39,7 +39,7 @@ pub(crate) fn run(args: &TestArgs) -> Result<()> {
     with_cluster("test", |cluster| {
         // One failure shall not hide another.
         let mut tests = cargo(["test", "--workspace", "--no-fail-fast", "--", "--include-ignored"]);
-        tests.args(&args.filter).env("KUBECTL_BACKUP_TEST_CLUSTER", cluster.name());
+        tests.args(&args.filter).env(NAME_VARIABLE, cluster.name());
         if no_node.is_some() {
             tests.args(["--skip", ON_A_NODE]);
         }

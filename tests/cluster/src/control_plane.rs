@@ -39,8 +39,10 @@ pub fn start(name: &str, lifetime: Lifetime, assets: &Assets) -> Result<Record> 
         owner: match lifetime {
             Lifetime::UntilStopped => None,
             Lifetime::OfThisProcess => Some(ProcessIdentity::of_this_process()?),
+            Lifetime::OfProcess(owner) => Some(owner),
         },
         node: None,
+        complete: false,
     };
     let mut starting = Starting::new(record);
     match run(&mut starting, assets, &ports) {

@@ -34,19 +34,25 @@ use anyhow::{Context, Result, bail};
 
 use assets::Assets;
 use folders::Lock;
+use process::ProcessIdentity;
 use state::{Health, Record};
+
+/// Names the cluster that tests share, when it was started for them.
+pub const NAME_VARIABLE: &str = "KUBECTL_BACKUP_TEST_CLUSTER";
 
 /// The cluster with a node is named after the one that tests share, with this.
 pub const NODE_SUFFIX: &str = "-node";
 
 /// How long a cluster is wanted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Lifetime {
     /// Until someone stops it.
     UntilStopped,
     /// As long as the process that starts it. When that one is killed before it stops the cluster, the next start
     /// of any cluster sweeps it away.
     OfThisProcess,
+    /// As long as that process, likewise.
+    OfProcess(ProcessIdentity),
 }
 
 /// Whether a cluster does anything by itself.
@@ -98,15 +104,23 @@ impl TestCluster {
         let assets = Assets::find_or_build()?;
         let (mut record, _lock) = Self::running(name, lifetime, &assets)?;
         if record.node.is_none() {
-            record = node::start(record)?;
+            record.complete = false;
+            record = node::start(record)?.completed()?;
         }
         Ok(Self::of(&record, assets.kubectl()))
     }
 
-    /// The cluster with a node that all tests share: that of `cargo xtask test`, else one that stays up from run to run.
+    /// The cluster that all tests share, and with a `suffix` another one beside it: those of `cargo xtask test`, which
+    /// end with it, else clusters that stay up from run to run.
+    pub fn of_tests(suffix: &str) -> Result<Self> {
+        let (name, lifetime) = name_for_tests(suffix)?;
+        Self::start(&name, lifetime)
+    }
+
+    /// As [`TestCluster::of_tests`], the one with a node.
     pub fn of_tests_with_node() -> Result<Self> {
-        let name = env::var("KUBECTL_BACKUP_TEST_CLUSTER").unwrap_or_else(|_| "e2e".to_owned());
-        Self::start_with_node(&format!("{name}{NODE_SUFFIX}"), Lifetime::UntilStopped)
+        let (name, lifetime) = name_for_tests(NODE_SUFFIX)?;
+        Self::start_with_node(&name, lifetime)
     }
 
     /// The running cluster, else a new one, and its lock.
@@ -119,7 +133,7 @@ impl TestCluster {
             }
             state::remove(&record)?;
         }
-        Ok((control_plane::start(name, lifetime, assets)?, lock))
+        Ok((control_plane::start(name, lifetime, assets)?.completed()?, lock))
     }
 
     /// The running cluster of this name, if there is one. Builds and starts nothing.
@@ -223,6 +237,14 @@ impl TestCluster {
     fn of(record: &Record, kubectl: &Path) -> Self {
         Self { name: record.name.clone(), kubeconfig: record.kubeconfig(), kubectl: kubectl.to_owned() }
     }
+}
+
+fn name_for_tests(suffix: &str) -> Result<(String, Lifetime)> {
+    let Some(name) = env::var(NAME_VARIABLE).ok().filter(|name| !name.is_empty()) else {
+        return Ok((format!("e2e{suffix}"), Lifetime::UntilStopped));
+    };
+    let owner = Record::load(&name)?.and_then(|record| record.owner);
+    Ok((format!("{name}{suffix}"), owner.map_or(Lifetime::UntilStopped, Lifetime::OfProcess)))
 }
 
 /// Names become folder names and parts of lock file names.

@@ -37,6 +37,14 @@ pub struct Record {
     /// What its node has taken of the machine, if it has a node.
     #[serde(default)]
     pub node: Option<NodeRecord>,
+    /// Whether its start came to its end. One that was killed leaves a part of a cluster, all of whose processes run.
+    #[serde(default = "as_before")]
+    pub complete: bool,
+}
+
+/// Records of earlier versions do not tell.
+fn as_before() -> bool {
+    true
 }
 
 /// How a recorded cluster is.
@@ -44,7 +52,7 @@ pub struct Record {
 pub enum Health {
     /// All processes run.
     Running,
-    /// Some processes have ended.
+    /// Some processes have ended, or were never started.
     Broken,
     /// No process is left.
     Stale,
@@ -78,6 +86,13 @@ impl Record {
         Ok(())
     }
 
+    /// Notes that the start came to its end.
+    pub(crate) fn completed(mut self) -> Result<Self> {
+        self.complete = true;
+        self.save()?;
+        Ok(self)
+    }
+
     /// The administrator's kubeconfig.
     pub fn kubeconfig(&self) -> PathBuf {
         self.folder.join("admin.kubeconfig")
@@ -92,7 +107,7 @@ impl Record {
     pub fn health(&self) -> Health {
         match self.processes.iter().filter(|process| process.is_alive()).count() {
             0 => Health::Stale,
-            alive if alive == self.processes.len() => Health::Running,
+            alive if alive == self.processes.len() && self.complete => Health::Running,
             _ => Health::Broken,
         }
     }
@@ -145,6 +160,7 @@ mod tests {
             processes,
             owner: None,
             node: None,
+            complete: true,
         }
     }
 
@@ -168,6 +184,13 @@ mod tests {
         let reused = ProcessIdentity { start_time: 1, ..this_process() };
         assert_eq!(record(folder.path(), vec![reused.clone()]).health(), Health::Stale);
         assert_eq!(record(folder.path(), vec![this_process(), reused]).health(), Health::Broken);
+    }
+
+    #[test]
+    fn a_cluster_whose_start_was_killed_is_broken_though_its_processes_run() {
+        let started = record(Path::new("/t"), vec![this_process()]);
+        assert_eq!(started.health(), Health::Running);
+        assert_eq!(Record { complete: false, ..started }.health(), Health::Broken);
     }
 
     #[test]

@@ -59,6 +59,7 @@ fn a_cluster_whose_owner_was_killed_is_swept_away() {
         processes: vec![process],
         owner: Some(identity),
         node: None,
+        complete: true,
     };
     std::fs::create_dir_all(&record.folder).unwrap();
     record.save().unwrap();
