@@ -28,7 +28,7 @@ use crate::{
     credentials::Credentials,
     folders::{self, Lock},
     starting::Starting,
-    state::{self, Record},
+    state::Record,
     stdout_of,
 };
 
@@ -144,11 +144,9 @@ fn claim(record: &mut Record, programs: &Programs) -> Result<NodeRecord> {
     let _lock = Lock::at(&folders::clusters()?.join("node.numbers.lock"))?;
     for number in bridge::NUMBERS {
         let node = NodeRecord { number, ctr: programs.runtime.join("ctr") };
-        match bridge::look(&node)? {
-            Bridge::Absent => {}
-            // Somebody has removed the folder of a cluster by hand.
-            Bridge::Of(owner) if !state::is_recorded(&owner) => remove(&node, &owner)?,
-            Bridge::Nameless | Bridge::Of(_) => continue,
+        // Whoever it belongs to may be out of sight: in a container with the network of this machine.
+        if bridge::look(&node)? != Bridge::Absent {
+            continue;
         }
         record.node = Some(node.clone());
         record.save()?;
@@ -245,7 +243,8 @@ fn kubelet(
     let data = paths.kubelet_data();
     let mut command = Command::new("nsenter");
     command
-        .arg(format!("--mount=/proc/{containerd}/ns/mnt"))
+        // Its root too, which is another one than that of the mount points where all this runs in a chroot.
+        .args([format!("--target={containerd}"), "--mount".to_owned(), "--root".to_owned()])
         .args(["sh", "-euc", ENTER, "kubelet"])
         .arg(program)
         .arg(format!("--config={}", paths.kubelet().display()))

@@ -7,7 +7,7 @@
 use std::{
     fs::{self, File},
     io,
-    os::fd::OwnedFd,
+    os::{fd::OwnedFd, unix::fs::MetadataExt as _},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     thread,
@@ -17,6 +17,9 @@ use std::{
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use serde::{Deserialize, Serialize};
+
+/// A command that becomes a program does so in milliseconds.
+const BECOMING: Duration = Duration::from_mins(1);
 
 /// What tells a process from all others that had or will have its id.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -127,16 +130,26 @@ pub fn spawn(command: &mut Command, log: &Path) -> Result<(Child, ProcessIdentit
 /// program.
 pub fn spawn_as(command: &mut Command, program: &Path, log: &Path) -> Result<(Child, ProcessIdentity)> {
     let (mut child, mut identity) = spawn(command, log)?;
-    let program =
-        fs::canonicalize(program).with_context(|| format!("there is no `{}`", program.display()))?;
-    while identity.executable != program {
+    let deadline = Instant::now() + BECOMING;
+    while !runs(identity.pid, program)? {
         if let Some(status) = child.try_wait().context("could not watch a program")? {
             bail!("`{}` was not reached ({status}): see `{}`", program.display(), log.display());
+        }
+        if Instant::now() > deadline {
+            child.kill().context("could not end a program")?;
+            bail!("`{}` was not reached in time: see `{}`", program.display(), log.display());
         }
         thread::sleep(Duration::from_millis(5));
         identity = ProcessIdentity::of(identity.pid).unwrap_or(identity);
     }
-    Ok((child, identity))
+    Ok((child, ProcessIdentity::of(identity.pid).unwrap_or(identity)))
+}
+
+/// By the file itself: its name may be another one where mount points are the process's own.
+fn runs(pid: i32, program: &Path) -> Result<bool> {
+    let program = program.metadata().with_context(|| format!("there is no `{}`", program.display()))?;
+    let running = fs::metadata(format!("/proc/{pid}/exe"));
+    Ok(running.is_ok_and(|running| (running.dev(), running.ino()) == (program.dev(), program.ino())))
 }
 
 /// Field 22 of a `/proc/PID/stat` line, none for a zombie. The second field is the command's name in parentheses and

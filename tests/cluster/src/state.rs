@@ -113,11 +113,6 @@ impl Record {
     }
 }
 
-/// Whether there is a cluster in `folder` that was started and not stopped since.
-pub(crate) fn is_recorded(folder: &Path) -> bool {
-    folder.join(FILE_NAME).exists()
-}
-
 /// The records of all clusters, in order of name.
 pub fn all() -> Result<Vec<Record>> {
     let folder = folders::clusters()?;

@@ -24,8 +24,7 @@ const RUNTIME: [&str; 5] = [
     "github.com/containernetworking/plugins/plugins/main/bridge",
 ];
 
-/// Programs of the system: name, and Debian's package. Where it can be, a package that has the server and does not
-/// start it.
+/// Programs of the system: name, and Debian's package; of MariaDB the parts that start nothing.
 const PACKAGED: [(&str, &str); 9] = [
     ("ip", "iproute2"),
     ("unshare", "util-linux"),
@@ -34,7 +33,7 @@ const PACKAGED: [(&str, &str); 9] = [
     ("postgres", "postgresql"),
     ("mariadbd", "mariadb-server-core"),
     ("mariadb", "mariadb-client-core"),
-    ("redis-server", "redis-tools"),
+    ("redis-server", "redis-server"),
     ("redis-cli", "redis-tools"),
 ];
 
