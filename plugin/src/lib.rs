@@ -16,6 +16,7 @@ pub mod report;
 
 use std::{
     ffi::OsString,
+    io::{self, Write as _},
     panic::{AssertUnwindSafe, catch_unwind},
     process::ExitCode,
 };
@@ -28,7 +29,10 @@ use report::printer::Printer;
 
 /// Runs the command line `arguments` (the program's name first) to its end.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let cli = parse(commands::complete::translate_shim_call(arguments.into_iter().collect()));
+    let cli = match parse(commands::complete::translate_shim_call(arguments.into_iter().collect())) {
+        Ok(cli) => cli,
+        Err(status) => return status.into(),
+    };
     report::log::start(cli.global.verbosity());
     let printer = Printer::for_process(cli.global.quiet);
     let failure_status = commands::failure_status(&cli.command);
@@ -57,13 +61,29 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
-/// Ends the process with clap's text for `--help`, `--version` (exit code 0) and a wrong line (2).
-fn parse(arguments: Vec<OsString>) -> Cli {
+/// How the process is to end where clap has the last word: `--help`, `--version`, a wrong line.
+fn parse(arguments: Vec<OsString>) -> Result<Cli, ExitStatus> {
     let mut definition = Cli::command();
     // clap lets an empty `NO_COLOR` pass; kubectl does not.
     if std::env::var_os("NO_COLOR").is_some() {
         definition = definition.color(ColorChoice::Never);
     }
-    let matches = definition.clone().get_matches_from(arguments);
-    Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.format(&mut definition).exit())
+    definition
+        .clone()
+        .try_get_matches_from(arguments)
+        .and_then(|matches| Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut definition)))
+        .map_err(|text| end_of(&text))
+}
+
+/// Prints clap's text. Whoever asked for it must learn that it could not be written, which clap keeps to itself.
+fn end_of(text: &clap::Error) -> ExitStatus {
+    match text.print().and_then(|()| io::stdout().flush()) {
+        _ if text.use_stderr() => ExitStatus::Usage,
+        Ok(()) => ExitStatus::Done,
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitStatus::ReaderGone,
+        Err(error) => {
+            Printer::for_process(false).error(&format!("error: could not write to stdout: {error}"));
+            ExitStatus::Failed
+        }
+    }
 }

@@ -33,6 +33,18 @@ fn wrong_command_line_exits_two_and_names_kubectl_backup() {
     }
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_help_that_cannot_be_written_is_a_failure() {
+    let home = tempfile::tempdir().unwrap();
+    for arguments in [&["--help"][..], &["restore", "--help"], &["--version"]] {
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let output = plugin(home.path()).args(arguments).stdout(full).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        assert!(stderr(&output).contains("could not write to stdout"), "{}", stderr(&output));
+    }
+}
+
 /// Wrong whatever cluster and repository there are: 2. Asked for and not there: 1.
 #[test]
 fn exit_code_tells_wrong_words_from_things_that_are_not_there() {
@@ -53,6 +65,8 @@ fn exit_code_tells_wrong_words_from_things_that_are_not_there() {
         (&["restore", "latest", "deploy/", "--yes"], 2, "is not TYPE/NAME"),
         (&["diff", "latest", "deploy/"], 2, "is not TYPE/NAME"),
         (&["delete", "daily"], 2, "no terminal to ask on"),
+        (&["restore", "latest", "--transform", "none.yaml", "--yes"], 2, "could not read transforms"),
+        (&["restore", "latest", "--rules", "none.yaml", "--yes"], 2, "could not read the rules file"),
         (&["create", "--context", "nope"], 1, "there is no context `nope`"),
         (&["create", "--user", "nope"], 1, "there is no user `nope` in the kubeconfig"),
         (&["create", "--cluster", "nope"], 1, "there is no cluster `nope` in the kubeconfig"),

@@ -183,7 +183,7 @@ fn a_wrong_file_is_named_with_its_line(folder: TempDir, #[case] entries: &str) {
 }
 
 #[rstest]
-#[case::no_file(&["-f", "none.yaml", "--from", "app.yaml"], 1, "could not read transforms from `none.yaml`")]
+#[case::no_file(&["-f", "none.yaml", "--from", "app.yaml"], 2, "could not read transforms from `none.yaml`")]
 #[case::stdin(&["-f", "-", "--from", "app.yaml"], 2, "transforms are read from a file, not from stdin")]
 #[case::no_manifest(&["-f", "transforms.yaml", "--from", "none.yaml"], 1, "could not read the manifest `none.yaml`")]
 #[case::no_objects(&["-f", "transforms.yaml", "--from", "transforms.yaml"], 1, "is no Kubernetes object")]

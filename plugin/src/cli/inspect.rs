@@ -1,7 +1,7 @@
 //! The verbs that look into a repository: `list`, `describe`, `ls`, `get`, `diff`, `history`.
 
 use super::{
-    output::{ColorChoice, OutputFormat, RecordOutput},
+    output::{ColorChoice, DiffFormat, OutputFormat, RecordOutput},
     selection::NamespaceArgs,
 };
 
@@ -122,6 +122,17 @@ pub struct DiffArgs {
     /// Name the objects that differ, without their lines
     #[arg(long)]
     pub brief: bool,
+    /// Output format
+    #[arg(
+        short,
+        long,
+        value_name = "OUTPUT",
+        value_enum,
+        default_value = "text",
+        hide_default_value = true,
+        help_heading = "Output"
+    )]
+    pub output: DiffFormat,
     /// When to use colour
     #[arg(long, value_enum, default_value = "auto", help_heading = "Output")]
     pub color: ColorChoice,

@@ -19,6 +19,9 @@ pub struct DeleteArgs {
     /// Name what would be deleted and delete nothing
     #[arg(long)]
     pub dry_run: bool,
+    /// How to print.
+    #[command(flatten)]
+    pub output: OutputFormat,
 }
 
 /// Arguments of `check`.

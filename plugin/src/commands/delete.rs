@@ -4,9 +4,10 @@ use std::io::{self, IsTerminal};
 
 use anyhow::Context;
 use jiff::Zoned;
+use serde_json::json;
 
 use crate::{
-    cli::upkeep::DeleteArgs,
+    cli::{output::RecordFormat, upkeep::DeleteArgs},
     exit::ExitStatus,
     model::{
         restore_point::{RestorePoint, RestorePointId},
@@ -16,7 +17,7 @@ use crate::{
         point_reference::{PointReferenceError, resolve_named},
         restore_runs::{by_id, runs},
     },
-    report::{question, terminal::clean_line},
+    report::{document, question, terminal::clean_line},
 };
 
 use super::{
@@ -40,7 +41,7 @@ pub(crate) async fn run(args: DeleteArgs, session: &Session) -> anyhow::Result<E
         blocking(move || Ok((reader.restore_points()?, reader.restore_records()?))).await?;
     let chosen = choose(&args.restore_points, &points, &runs(&records))?;
     if args.dry_run {
-        return report(session, &chosen, " (dry run)");
+        return report(session, &chosen, &args);
     }
     if !args.yes && !confirmed(&chosen).await? {
         session.printer.note("nothing was deleted");
@@ -61,12 +62,25 @@ pub(crate) async fn run(args: DeleteArgs, session: &Session) -> anyhow::Result<E
         "Data that other restore points use too is kept. What only these used stays in the repository as well: this \
          version does not free space yet.",
     );
-    report(session, &chosen, "")
+    report(session, &chosen, &args)
 }
 
-fn report(session: &Session, chosen: &[RestorePoint], note: &str) -> anyhow::Result<ExitStatus> {
-    let lines: Vec<String> = chosen.iter().map(|point| format!("{} deleted{note}", shown(point))).collect();
-    session.printer.data(&lines.join("\n"))?;
+fn report(session: &Session, chosen: &[RestorePoint], args: &DeleteArgs) -> anyhow::Result<ExitStatus> {
+    let printer = &session.printer;
+    let document = || json!({ "kind": "DeleteResult", "dryRun": args.dry_run, "items": chosen });
+    match args.output.format {
+        RecordFormat::Json => printer.exact(&document::to_json(&document())?)?,
+        RecordFormat::Yaml => printer.exact(&document::to_yaml(&document())?)?,
+        RecordFormat::Name => {
+            let ids: Vec<&str> = chosen.iter().map(|point| point.id.0.as_str()).collect();
+            printer.data(&ids.join("\n"))?;
+        }
+        RecordFormat::Table | RecordFormat::Wide => {
+            let note = if args.dry_run { " (dry run)" } else { "" };
+            let line = |point| format!("{} deleted{note}", shown(point));
+            printer.data(&chosen.iter().map(line).collect::<Vec<_>>().join("\n"))?;
+        }
+    }
     Ok(ExitStatus::Done)
 }
 

@@ -61,13 +61,10 @@ impl RestoreRun {
         self.mark.continues.as_ref().unwrap_or(&self.undo_point.id)
     }
 
-    /// How many objects were written so, or are planned to be while there is no result.
-    pub fn count(&self, planned: &str, done: &str) -> u64 {
-        let result = self.result.as_ref().and_then(|result| result.summary.restore.as_ref());
-        match result {
-            Some(mark) => mark.counts.get(done).copied().unwrap_or_default(),
-            None => self.mark.counts.get(planned).copied().unwrap_or_default(),
-        }
+    /// How many objects became so: `created`, `refused`; none while there is no result.
+    pub fn count(&self, outcome: &str) -> Option<u64> {
+        let mark = self.result.as_ref()?.summary.restore.as_ref()?;
+        Some(mark.counts.get(outcome).copied().unwrap_or_default())
     }
 
     /// Whether it came to its end and wrote nothing: all was refused.

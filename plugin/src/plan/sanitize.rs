@@ -60,7 +60,7 @@ pub fn sanitize(resource: &GroupResource, body: &mut Value, context: &SanitizeCo
         ("apiextensions.k8s.io", "customresourcedefinitions") => definition::definition(body, &mut notes),
         _ => {}
     }
-    metadata::clean(body, &mut notes);
+    metadata::clean(body);
     fields::remove(body, &["status"]);
     notes
 }

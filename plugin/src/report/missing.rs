@@ -23,6 +23,41 @@ pub fn warnings(entries: &[Missing], verb: &str) -> Vec<String> {
     texts
 }
 
+/// What a restore point misses, in one sentence: kinds with the same reason together.
+pub fn losses(entries: &[Missing]) -> String {
+    let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
+    for entry in entries {
+        // Each kind that may not be read has a reason of its own, which says no more than that.
+        let reason =
+            if entry.forbidden { "which could not be read for want of rights" } else { &entry.reason };
+        match reasons.iter_mut().find(|(known, _)| *known == reason) {
+            Some((_, kinds)) if kinds.contains(&entry.what.as_str()) => {}
+            Some((_, kinds)) => kinds.push(&entry.what),
+            None => reasons.push((reason, vec![&entry.what])),
+        }
+    }
+    let told = reasons.iter().map(|(reason, kinds)| format!("{} ({reason})", counted(kinds)));
+    told.collect::<Vec<_>>().join("; ")
+}
+
+/// The longest line of `--exclude`, in characters.
+const LONGEST_LINE: usize = 100;
+
+/// `--exclude` of these kinds; on several lines, as a shell takes them, where one would be very long.
+pub fn excluding(kinds: &[&str]) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for kind in kinds {
+        match lines.last_mut() {
+            Some(line) if line.len() + kind.len() < LONGEST_LINE => {
+                line.push(',');
+                line.push_str(kind);
+            }
+            _ => lines.push(format!("--exclude {kind}")),
+        }
+    }
+    lines.join(" \\\n  ")
+}
+
 fn together(entries: &[&Missing], verb: &str) -> String {
     let mut places: BTreeMap<&[String], Vec<&str>> = BTreeMap::new();
     let mut kinds: Vec<&str> = Vec::new();
@@ -44,8 +79,8 @@ fn together(entries: &[&Missing], verb: &str) -> String {
     }
     let _ = write!(
         text,
-        "\nTo do without them, add: --exclude {}\nTo have them, ask for the rights that `kubectl backup doctor` names.",
-        kinds.join(",")
+        "\nTo do without them, add: {}\nTo have them, ask for the rights that `kubectl backup doctor` names.",
+        excluding(&kinds)
     );
     text
 }
@@ -91,6 +126,29 @@ mod tests {
         To do without them, add: --exclude pods,secrets,namespaces
         To have them, ask for the rights that `kubectl backup doctor` names.
         ");
+    }
+
+    #[test]
+    fn a_long_line_is_several_that_a_shell_joins() {
+        let kinds: Vec<String> = (0..9).map(|number| format!("kind-number-{number}.example.com")).collect();
+        let kinds: Vec<&str> = kinds.iter().map(String::as_str).collect();
+        assert_eq!(excluding(&kinds[..2]), "--exclude kind-number-0.example.com,kind-number-1.example.com");
+        insta::assert_snapshot!(excluding(&kinds), @r"
+        --exclude kind-number-0.example.com,kind-number-1.example.com,kind-number-2.example.com \
+          --exclude kind-number-3.example.com,kind-number-4.example.com,kind-number-5.example.com \
+          --exclude kind-number-6.example.com,kind-number-7.example.com,kind-number-8.example.com
+        ");
+    }
+
+    #[test]
+    fn losses_with_one_reason_are_told_together() {
+        let mut entries: Vec<Missing> =
+            ["a", "b", "c", "d", "e", "f", "g"].iter().map(|kind| entry(kind, &["shop"], true)).collect();
+        entries.push(entry("zoo.example/v1", &[], false));
+        assert_eq!(
+            losses(&entries),
+            "a, b, c, d, e and 2 more (which could not be read for want of rights); zoo.example/v1 (no)"
+        );
     }
 
     #[test]

@@ -161,8 +161,46 @@ fn rows<S: State>(objects: &[RestoredObject<S>], wide: bool, longest: Option<usi
 /// Differing fields that a line names.
 const NAMED_FIELDS: usize = 3;
 
+/// The longest reason that a line repeats, in characters; `-o json` has all of it.
+const LONGEST_REASON: usize = 240;
+
+/// The longest of a server's words on one field.
+const LONGEST_CAUSE: usize = 100;
+
+/// The server's sentence repeats whole objects at times; what it minds, field by field, says the same in few words.
+fn short_reason<S>(object: &RestoredObject<S>) -> String {
+    let reason = object.reason.clone().unwrap_or_default();
+    if reason.chars().count() <= LONGEST_REASON {
+        return reason;
+    }
+    if object.fields.is_empty() {
+        return cut(&reason, LONGEST_REASON);
+    }
+    let named = object.fields.iter().take(NAMED_FIELDS);
+    let named: Vec<_> = named.map(|it| format!("{}: {}", it.field, cause(&it.message))).collect();
+    let text = named.join("; ");
+    match object.fields.len().saturating_sub(NAMED_FIELDS) {
+        0 => text,
+        more => format!("{text}; and {more} more"),
+    }
+}
+
+/// `Invalid value: {…}: field is immutable` without the value.
+fn cause(message: &str) -> String {
+    let is_long = message.chars().count() > LONGEST_CAUSE;
+    let end = message.rsplit_once(": ").map(|(_, end)| end).filter(|_| is_long);
+    cut(end.unwrap_or(message), LONGEST_CAUSE)
+}
+
+fn cut(text: &str, longest: usize) -> String {
+    match text.char_indices().nth(longest) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
 fn reason<S: State>(object: &RestoredObject<S>) -> String {
-    let mut text = object.reason.clone().unwrap_or_default();
+    let mut text = short_reason(object);
     if object.state.is_notable() {
         let fields = differing(&object.differences);
         if !text.is_empty() && !fields.is_empty() {
@@ -279,6 +317,24 @@ mod tests {
     fn object(name: &str, state: Outcome) -> RestoredObject<Outcome> {
         let target = ObjectKey::new(GroupResource::new("configmaps", ""), Some("shop"), name);
         RestoredObject::new(format!("configmap/{name}"), target, state)
+    }
+
+    #[test]
+    fn of_a_long_refusal_the_causes_are_shown() {
+        let mut refused = object("b", Outcome::Refused);
+        let value = "x".repeat(2000);
+        refused.reason = Some(format!(
+            "Job.batch \"b\" is invalid: spec.template: Invalid value: {value}: field is immutable"
+        ));
+        assert_eq!(reason(&refused).chars().count(), LONGEST_REASON + 1, "without causes it is cut");
+        let field = |field: &str, message: String| FieldProblem { field: field.to_owned(), message };
+        refused.fields = vec![
+            field("spec.template", format!("Invalid value: {value}: field is immutable")),
+            field("spec.selector", "Required value".to_owned()),
+        ];
+        assert_eq!(reason(&refused), "spec.template: field is immutable; spec.selector: Required value");
+        refused.reason = Some("is invalid".to_owned());
+        assert_eq!(reason(&refused), "is invalid [spec.template, spec.selector]", "a short one stays");
     }
 
     #[test]

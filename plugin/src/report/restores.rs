@@ -16,30 +16,42 @@ use super::{age::age, restore::State as _, table::Table};
 /// Objects of a journal that are shown to a person.
 const MOST_LINES: usize = 200;
 
+/// What is counted, by its column and its word.
+const COUNTED: [(&str, &str); 6] = [
+    ("CREATED", "created"),
+    ("PATCHED", "patched"),
+    ("REPLACED", "replaced"),
+    ("RENAMED", "renamed"),
+    ("DELETED", "deleted"),
+    ("REFUSED", "refused"),
+];
+
 /// The list, in the order given.
 pub fn list(runs: &[RestoreRun], now: Timestamp, wide: bool) -> Table {
-    let mut columns =
-        vec!["ID", "AGE", "RESTORED", "SCOPE", "CREATED", "PATCHED", "REPLACED", "DELETED", "STATE"];
+    let mut columns = vec!["ID", "AGE", "RESTORED", "SCOPE"];
+    columns.extend(COUNTED.iter().map(|(column, _)| *column));
+    columns.push("STATE");
     if wide {
-        columns.extend(["GOES-ON-WITH", "TAKES-BACK", "CONTEXT", "BEGUN"]);
+        columns.extend(["PLANNED", "GOES-ON-WITH", "TAKES-BACK", "CONTEXT", "BEGUN"]);
     }
     let mut table = Table::new(columns);
     for run in runs {
         let point = &run.undo_point;
-        let counts =
-            [("create", "created"), ("patch", "patched"), ("replace", "replaced"), ("delete", "deleted")];
         let mut row = vec![
             point.id.short().to_owned(),
             age(now, point.created),
             run.mark.name.clone(),
             point.summary.scope.clone(),
         ];
-        row.extend(counts.iter().map(|(planned, done)| run.count(planned, done).to_string()));
+        // Of a run that left no word nobody knows how far it came.
+        let count = |word: &str| run.count(word).map_or_else(|| "-".to_owned(), |count| count.to_string());
+        row.extend(COUNTED.iter().map(|(_, word)| count(word)));
         row.push(run.state.word().to_owned());
         if wide {
             let id =
                 |id: &Option<RestorePointId>| id.as_ref().map_or("-".to_owned(), |id| id.short().to_owned());
             row.extend([
+                planned(run),
                 id(&run.mark.continues),
                 id(&run.mark.undoes),
                 point.summary.context.clone(),
@@ -49,6 +61,12 @@ pub fn list(runs: &[RestoreRun], now: Timestamp, wide: bool) -> Table {
         table.push(row);
     }
     table
+}
+
+/// `100 create, 3 patch`.
+fn planned(run: &RestoreRun) -> String {
+    let counts: Vec<_> = run.mark.counts.iter().map(|(word, count)| format!("{count} {word}")).collect();
+    if counts.is_empty() { "-".to_owned() } else { counts.join(", ") }
 }
 
 /// One restore for programs.

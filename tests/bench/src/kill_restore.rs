@@ -1,4 +1,4 @@
-//! Kills a restore of three hundred writes at each of them, half of the time before the server hears of the write and
+//! Kills a restore of three hundred writes at each of them, one write at a time and several at once, half of the time before the server hears of the write and
 //! half after it did it, and looks at the cluster: after `undo` it must be as before the restore, after
 //! `restore --resume` as after one that nobody killed, and after `undo` of that as before again.
 
@@ -8,11 +8,16 @@ use anyhow::{Context, ensure};
 use serde_json::Value;
 use test_cluster::{
     TestCluster,
-    kill_scenario::{self as scenario, WRITES},
+    kill_scenario::{self as scenario, LARGE, Scenario},
     write_proxy::{Moment, WriteProxy},
 };
 
 use crate::plugin::Plugin;
+
+/// Writes under way at once: each kill meets one, and as many as the plugin does by itself.
+const PARALLEL: [usize; 2] = [1, 8];
+
+const SCENARIO: Scenario = LARGE;
 
 const NAMESPACE: &str = "kill-restore";
 const KINDS: &str = "configmaps,secrets,serviceaccounts";
@@ -46,17 +51,19 @@ pub(crate) fn kill(
 ) -> anyhow::Result<Report> {
     let stage = Stage::set(cluster, plugin)?;
     let before = stage.state()?;
-    plugin.run(&stage.restore())?;
+    stage.restore()?;
     let after = stage.state()?;
     ensure!(after != before, "the restore did nothing");
     stage.undo(&before, "a restore that was not killed")?;
     let mut report = Report::default();
-    for write in (1..=WRITES).step_by(every.max(1)) {
+    let rounds =
+        (1..=SCENARIO.writes()).step_by(every.max(1)).flat_map(|write| PARALLEL.map(|it| (write, it)));
+    for (write, parallel) in rounds {
         let moment = if write.is_multiple_of(2) { Moment::After } else { Moment::Before };
-        let at = format!("write {write}, killed {moment:?}");
-        stage.kill(write, moment)?;
+        let at = format!("write {write} of {parallel} at once, killed {moment:?}");
+        stage.kill(write, moment, parallel)?;
         stage.undo(&before, &at)?;
-        stage.kill(write, moment)?;
+        stage.kill(write, moment, parallel)?;
         plugin.run(&["restore", "--resume", "--yes", "--quiet"])?;
         ensure!(stage.state()? == after, "{at}: not as restored once it went on");
         stage.undo(&before, &format!("{at}, resumed"))?;
@@ -65,7 +72,7 @@ pub(crate) fn kill(
         report.resumed += 1;
         report.undone_after += 1;
         if report.undone % 10 == 0 {
-            say(&format!("write {write} of {WRITES}: {report:?}"));
+            say(&format!("write {write} of {}: {report:?}", SCENARIO.writes()));
         }
     }
     Ok(report)
@@ -80,29 +87,37 @@ impl<'a> Stage<'a> {
         while stage.kubectl(&["get", "serviceaccount", "default", "-n", NAMESPACE], None).is_err() {
             std::thread::sleep(Duration::from_millis(100));
         }
-        stage.apply(&scenario::saved())?;
+        stage.apply(&SCENARIO.saved())?;
         plugin.run(&["create", "-n", NAMESPACE, "--quiet"])?;
-        let lost = scenario::lost();
+        let lost = SCENARIO.lost();
         let delete: Vec<&str> =
             ["delete", "-n", NAMESPACE].into_iter().chain(lost.iter().map(String::as_str)).collect();
         stage.kubectl(&delete, None)?;
-        stage.apply(&scenario::since())?;
+        stage.apply(&SCENARIO.since())?;
         let uid = ["get", "secret", "replaced-owner", "-n", NAMESPACE, "-o", "jsonpath={.metadata.uid}"];
         let uid = stage.kubectl(&uid, None)?;
         stage.apply(&scenario::dependant(&uid))?;
         Ok(stage)
     }
 
-    fn restore(&self) -> Vec<&str> {
+    fn words(&self, parallel: usize) -> Vec<String> {
         let words = ["restore", "latest:kill-restore", "--quiet", "--rules", &self.rules];
-        words.into_iter().chain(scenario::OPTIONS).collect()
+        words.into_iter().map(str::to_owned).chain(scenario::options(parallel)).collect()
     }
 
-    fn kill(&self, write: usize, moment: Moment) -> anyhow::Result<()> {
+    fn restore(&self) -> anyhow::Result<()> {
+        let words = self.words(1);
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        self.plugin.run(&words).map(drop)
+    }
+
+    fn kill(&self, write: usize, moment: Moment, parallel: usize) -> anyhow::Result<()> {
         let (kubectl, kubeconfig) = (self.cluster.kubectl_path(), self.cluster.kubeconfig());
         let proxy = WriteProxy::start(kubectl, kubeconfig, Some((write, moment)))?;
         let kubeconfig = proxy.kubeconfig(&self.plugin.home, NAMESPACE)?;
-        let mut command = self.plugin.command(&self.restore());
+        let words = self.words(parallel);
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let mut command = self.plugin.command(&words);
         let killed = proxy.run(command.env("KUBECONFIG", kubeconfig))?;
         ensure!(killed, "write {write}: the restore ended before it was killed");
         Ok(())

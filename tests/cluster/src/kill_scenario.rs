@@ -1,25 +1,33 @@
-//! A namespace that a restore of three hundred writes brings back: what it creates, patches, replaces and deletes.
+//! A namespace that a restore of many writes brings back: what it creates, patches, replaces and deletes.
 //! For tests that kill it at any of them.
 
 use anyhow::Context;
 use serde_json::{Value, json};
 
-/// Writes that the restore does: each replacement takes two.
-pub const WRITES: usize = 300;
+/// How much of each a restore does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Scenario {
+    created: usize,
+    patched: usize,
+    replaced: usize,
+    deleted: usize,
+}
 
-const CREATED: usize = 100;
-const PATCHED: usize = 80;
-const REPLACED: usize = 39;
-const DELETED: usize = 40;
 /// A replaced owner with a dependant that was made since: two writes, and one to link it.
 const WITH_DEPENDANT: usize = 1;
 
-/// Writes of each phase, in the order in which the restore does them: patches and creations of maps are one wave
-/// with the replaced secrets, and deletions come last.
-const _: () = assert!(CREATED + PATCHED + 2 * (REPLACED + WITH_DEPENDANT) + DELETED == WRITES);
+/// Three hundred writes.
+pub const LARGE: Scenario = Scenario { created: 100, patched: 80, replaced: 39, deleted: 40 };
 
-/// What the restore is asked for, with the rules in [`rules`].
-pub const OPTIONS: [&str; 4] = ["--exact", "--prune", "--yes", "--parallel=1"];
+/// Sixty, of the same kinds in the same proportion.
+pub const SMALL: Scenario = Scenario { created: 20, patched: 16, replaced: 7, deleted: 8 };
+
+const _: () = assert!(LARGE.writes() == 300 && SMALL.writes() == 60);
+
+/// What the restore is asked for, with the rules in [`rules`] and so many writes at once.
+pub fn options(parallel: usize) -> [String; 4] {
+    ["--exact", "--prune", "--yes", &format!("--parallel={parallel}")].map(str::to_owned)
+}
 
 /// Secrets are replaced, everything else is patched.
 pub fn rules() -> &'static str {
@@ -39,36 +47,47 @@ fn list(items: &[Value]) -> Value {
     json!({"apiVersion": "v1", "kind": "List", "items": items})
 }
 
-/// What is there when the backup is made.
-pub fn saved() -> Value {
-    let mut items: Vec<Value> =
-        (0..CREATED).map(|index| map(&format!("created-{index:03}"), &json!({"key": "saved"}))).collect();
-    items.extend(
-        (0..PATCHED)
-            .map(|index| map(&format!("patched-{index:03}"), &json!({"key": "saved", "gone": "saved"}))),
-    );
-    items.extend((0..REPLACED).map(|index| secret(&format!("replaced-{index:03}"), "saved")));
-    items.push(secret("replaced-owner", "saved"));
-    list(&items)
-}
+impl Scenario {
+    /// Writes that the restore does, but for the link of the dependant: each replacement takes two.
+    pub const fn writes(self) -> usize {
+        self.created + self.patched + 2 * (self.replaced + WITH_DEPENDANT) + self.deleted
+    }
 
-/// Names, as `TYPE/NAME`, of what is deleted after the backup.
-pub fn lost() -> Vec<String> {
-    let mut names: Vec<_> = (0..CREATED).map(|index| format!("configmap/created-{index:03}")).collect();
-    names.extend((0..REPLACED).map(|index| format!("secret/replaced-{index:03}")));
-    names.push("secret/replaced-owner".to_owned());
-    names
-}
+    /// What is there when the backup is made.
+    pub fn saved(self) -> Value {
+        let mut items: Vec<Value> = (0..self.created)
+            .map(|index| map(&format!("created-{index:03}"), &json!({"key": "saved"})))
+            .collect();
+        items.extend(
+            (0..self.patched)
+                .map(|index| map(&format!("patched-{index:03}"), &json!({"key": "saved", "gone": "saved"}))),
+        );
+        items.extend((0..self.replaced).map(|index| secret(&format!("replaced-{index:03}"), "saved")));
+        items.push(secret("replaced-owner", "saved"));
+        list(&items)
+    }
 
-/// What is made and changed after the backup.
-pub fn since() -> Value {
-    let mut items: Vec<Value> = (0..PATCHED)
-        .map(|index| map(&format!("patched-{index:03}"), &json!({"key": "since", "added": "since"})))
-        .collect();
-    items.extend((0..REPLACED).map(|index| secret(&format!("replaced-{index:03}"), "since")));
-    items.push(secret("replaced-owner", "since"));
-    items.extend((0..DELETED).map(|index| map(&format!("since-{index:03}"), &json!({"key": "since"}))));
-    list(&items)
+    /// Names, as `TYPE/NAME`, of what is deleted after the backup.
+    pub fn lost(self) -> Vec<String> {
+        let mut names: Vec<_> =
+            (0..self.created).map(|index| format!("configmap/created-{index:03}")).collect();
+        names.extend((0..self.replaced).map(|index| format!("secret/replaced-{index:03}")));
+        names.push("secret/replaced-owner".to_owned());
+        names
+    }
+
+    /// What is made and changed after the backup.
+    pub fn since(self) -> Value {
+        let mut items: Vec<Value> = (0..self.patched)
+            .map(|index| map(&format!("patched-{index:03}"), &json!({"key": "since", "added": "since"})))
+            .collect();
+        items.extend((0..self.replaced).map(|index| secret(&format!("replaced-{index:03}"), "since")));
+        items.push(secret("replaced-owner", "since"));
+        items.extend(
+            (0..self.deleted).map(|index| map(&format!("since-{index:03}"), &json!({"key": "since"}))),
+        );
+        list(&items)
+    }
 }
 
 /// What names the replaced owner, by its uid, as its own.

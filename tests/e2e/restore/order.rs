@@ -35,6 +35,6 @@ fn the_users_order_is_followed_and_an_owner_comes_first_all_the_same() {
     assert!(restored.stderr.contains("`sts` is nothing that is restored"), "{}", restored.stderr);
     assert!(restored.stderr.contains("secrets/owned` comes later than you say"), "{}", restored.stderr);
 
-    let unknown = world.restore(&["--order=deploi"]).exits_with(2);
+    let unknown = world.restore(&["--order=deploi"]).exits_with(1);
     assert!(unknown.stderr.contains("did you mean `deployments.apps`?"), "{unknown:?}");
 }

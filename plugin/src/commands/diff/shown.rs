@@ -1,18 +1,24 @@
 //! What is printed, or handed to the user's own diff program, of each pair of objects.
 
-use serde_json::Value;
+use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::external::External;
 use crate::{
-    cli::{inspect::DiffArgs, output::ColorChoice},
+    cli::{
+        inspect::DiffArgs,
+        output::{ColorChoice, DiffFormat},
+    },
     commands::session::Session,
     config::external_diff,
     model::{
         object::{ObjectKey, SavedObject},
         resource::GroupResource,
+        restoration::FieldChange,
     },
     plan::{
         difference::{Change, mask_secret},
+        field_difference::{FieldDifferences, differences},
         normalise::{Status, normalise},
     },
     report::{difference::unified, document, printer::Printer, terminal},
@@ -39,9 +45,37 @@ impl Detail {
     }
 }
 
-/// Shows pairs as they come.
+/// Fields named of one object; more are counted.
+const MOST_FIELDS: usize = 256;
+
+/// An object that differs, for programs.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Item {
+    change: &'static str,
+    #[serde(flatten)]
+    key: ObjectKey,
+    /// Each with how it differs.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    fields: Vec<Value>,
+    #[serde(skip_serializing_if = "is_none")]
+    more_fields: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    before: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    after: Option<Value>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_none(count: &usize) -> bool {
+    *count == 0
+}
+
+/// Shows pairs as they come; a document when all have come.
 pub(super) struct Shown {
     printer: Printer,
+    format: DiffFormat,
+    items: Vec<Item>,
     status: Status,
     detail: Detail,
     colour: bool,
@@ -65,13 +99,16 @@ impl Shown {
             ColorChoice::Never => false,
             ColorChoice::Auto => terminal::allows_color(printer.stdout_is_terminal()),
         };
-        let external = match external_diff().filter(|_| !args.brief) {
+        let is_text = args.output == DiffFormat::Text;
+        let external = match external_diff().filter(|_| !args.brief && is_text) {
             Some(command) => Some(External::new(&command, &before, &after)?),
             None => None,
         };
         let status = if args.with_status { Status::Compare } else { Status::Ignore };
         Ok(Self {
             printer,
+            format: args.output,
+            items: Vec::new(),
             status,
             detail: Detail::wanted(args),
             colour,
@@ -100,11 +137,18 @@ impl Shown {
             _ => Change::Changed,
         };
         self.differs = true;
-        if self.detail == Detail::Names {
-            return self.name(&key, change);
+        let is_masked =
+            key.resource == GroupResource::new("secrets", "") && self.detail != Detail::LinesWithSecrets;
+        match self.format {
+            DiffFormat::Text if self.detail == Detail::Names => return self.name(&key, change),
+            DiffFormat::Text => {}
+            DiffFormat::Name => return self.kubectl_name(&key, before.or(after).as_ref()),
+            DiffFormat::Json | DiffFormat::Yaml => {
+                self.items.push(self.item(key, change, (before, after), is_masked));
+                return Ok(());
+            }
         }
-        let is_secret = key.resource == GroupResource::new("secrets", "");
-        let texts = Texts::of(&key, before, after, is_secret && self.detail == Detail::Lines)?;
+        let texts = Texts::of(&key, before, after, is_masked)?;
         if let Some(external) = &self.external {
             return external.add(&texts.name, change, &texts.before, &texts.after);
         }
@@ -113,20 +157,71 @@ impl Shown {
     }
 
     fn name(&self, key: &ObjectKey, change: Change) -> anyhow::Result<()> {
-        let word = match change {
-            Change::Added => "added",
-            Change::Removed => "removed",
-            Change::Changed => "changed",
-        };
-        Ok(self.printer.data(&format!("{word:<8} {key}"))?)
+        Ok(self.printer.data(&format!("{:<8} {key}", word(change)))?)
     }
 
-    /// Runs the user's own diff program, if there is one, and says whether anything differs.
+    fn kubectl_name(&self, key: &ObjectKey, body: Option<&Value>) -> anyhow::Result<()> {
+        let kind = body.and_then(|body| body["kind"].as_str()).unwrap_or_default().to_lowercase();
+        let group =
+            if key.resource.group.is_empty() { String::new() } else { format!(".{}", key.resource.group) };
+        Ok(self.printer.data(&format!("{kind}{group}/{}", key.name))?)
+    }
+
+    fn item(
+        &self,
+        key: ObjectKey,
+        change: Change,
+        (mut before, mut after): (Option<Value>, Option<Value>),
+        is_masked: bool,
+    ) -> Item {
+        // Before the values are hidden, which would make them equal.
+        let found = match (&before, &after) {
+            (Some(before), Some(after)) => differences(before, after, MOST_FIELDS),
+            _ => FieldDifferences::default(),
+        };
+        if is_masked {
+            mask_secret(&mut before, &mut after);
+        }
+        let is_brief = self.detail == Detail::Names;
+        let field = |change: FieldChange| match change {
+            FieldChange::Set => "changed",
+            FieldChange::OnlySaved => "removed",
+            FieldChange::OnlyLive => "added",
+        };
+        let fields = found.fields.iter();
+        Item {
+            change: word(change),
+            key,
+            fields: fields
+                .map(|it| json!({"field": it.path.to_string(), "change": field(it.change)}))
+                .collect(),
+            more_fields: found.more,
+            before: before.filter(|_| !is_brief),
+            after: after.filter(|_| !is_brief),
+        }
+    }
+
+    /// Prints the document or runs the user's own diff program, if there is one, and says whether anything differs.
     pub(super) async fn finish(self) -> anyhow::Result<bool> {
+        let document =
+            || json!({"kind": "Diff", "before": self.before, "after": self.after, "items": self.items});
+        match self.format {
+            DiffFormat::Json => self.printer.exact(&document::to_json(&document())?)?,
+            DiffFormat::Yaml => self.printer.exact(&document::to_yaml(&document())?)?,
+            DiffFormat::Text | DiffFormat::Name => {}
+        }
         match self.external {
             Some(external) if self.differs => external.run().await,
             _ => Ok(self.differs),
         }
+    }
+}
+
+fn word(change: Change) -> &'static str {
+    match change {
+        Change::Added => "added",
+        Change::Removed => "removed",
+        Change::Changed => "changed",
     }
 }
 

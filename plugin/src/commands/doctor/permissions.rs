@@ -15,6 +15,7 @@ use crate::{
         backup::{self, UnknownGroup},
         rights::{Need, Right, rights},
     },
+    report::missing::excluding,
 };
 
 use super::problem;
@@ -125,7 +126,7 @@ fn told(denied: &Denied) -> Vec<Finding> {
                 CHECK,
                 Level::Problem,
                 what,
-                format!("ask for the rights, or leave the kinds out: --exclude {all}"),
+                format!("ask for the rights, or leave the kinds out: {all}"),
             ),
             Need::IfReferred => Finding::new(
                 CHECK,
@@ -133,7 +134,7 @@ fn told(denied: &Denied) -> Vec<Finding> {
                 what,
                 format!(
                     "it matters only where saved objects refer to one; if `kubectl backup create --dry-run` misses \
-                     any, ask for the rights, or leave the kinds out: --exclude {all}"
+                     any, ask for the rights, or leave the kinds out: {all}"
                 ),
             ),
         }
@@ -157,7 +158,7 @@ fn excluded(denied: &Denied, need: Need) -> String {
             kinds.push(kind);
         }
     }
-    kinds.join(",")
+    excluding(&kinds)
 }
 
 #[cfg(test)]

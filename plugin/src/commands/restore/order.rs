@@ -1,7 +1,10 @@
 //! `--order`: the user's own order on top of that of the plan.
 
 use crate::{
-    commands::{failure::UsageError, session::Session},
+    commands::{
+        failure::{Failure, UsageError},
+        session::Session,
+    },
     model::{resource::ResourceType, restore_point::Manifest},
     plan::{
         order::wish::Wishes,
@@ -26,7 +29,13 @@ pub(super) fn follow(
     known.extend(others.cloned().collect::<Vec<_>>());
     let wishes = Wishes::parse(words, &known).map_err(|error| {
         let hint = error.hint().unwrap_or_else(|| "for example: --order secrets,deploy/db,deploy".to_owned());
-        UsageError::with_hint(format!("--order: {error}"), hint)
+        let message = format!("--order: {error}");
+        // A kind that is not here may be elsewhere.
+        if error.is_usage() {
+            anyhow::Error::new(UsageError::with_hint(message, hint))
+        } else {
+            Failure::new(message, hint).into()
+        }
     })?;
     for warning in plan.arrange(&wishes) {
         session.printer.warning(&warning);

@@ -12,7 +12,7 @@ use crate::{
     plan::{
         restore::{
             compare::compare,
-            replace::{Dependant, is_adopted},
+            replace::{Dependant, is_adopted, is_held_by},
         },
         sanitize::{SanitizeContext, sanitize},
     },
@@ -42,7 +42,7 @@ impl Writer {
         if let Some(reason) = self.must_stay(job.kind, job.key, &live).await? {
             return Ok(Finished::because(Outcome::Refused, reason));
         }
-        if let Some(refused) = self.cannot_be_made(job).await? {
+        if let Some(refused) = self.cannot_be_made(job, &live).await? {
             return Ok(refused);
         }
         let metadata = &live["metadata"];
@@ -125,7 +125,7 @@ impl Writer {
 
     /// What the server says of making the saved object while the live one is there: that the name is taken, and nothing
     /// worse.
-    async fn cannot_be_made(&self, job: &Job<'_>) -> Result<Option<Finished>, WriteError> {
+    async fn cannot_be_made(&self, job: &Job<'_>, live: &Value) -> Result<Option<Finished>, WriteError> {
         match self.cluster.create_object(job.kind, job.key, &job.body, WriteMode::DryRun).await {
             Ok(_) => Ok(None),
             Err(error) if error.is_already_exists() => Ok(None),
@@ -133,7 +133,7 @@ impl Writer {
             Err(error)
                 if error.is_invalid()
                     && !error.fields.is_empty()
-                    && error.fields.iter().all(|it| it.message.contains("already allocated")) =>
+                    && error.fields.iter().all(|it| is_held_by(live, &it.message)) =>
             {
                 Ok(None)
             }

@@ -27,6 +27,7 @@ use crate::{
         restore::{fields::Fields, prepare::Preparation, wanted::Wanted},
         select::{KindFilter, LabelSelector, parse_named_objects},
     },
+    report::missing,
 };
 
 use super::{
@@ -206,10 +207,10 @@ fn warn_of_losses(manifest: &Manifest, session: &Session) {
     if manifest.summary.completeness == Completeness::Complete {
         return;
     }
-    session.printer.warning(&format!("restore point `{}` is incomplete; it misses:", manifest.summary.name));
-    for missing in &manifest.missing {
-        session.printer.warning(&format!("  {}: {}", missing.what, missing.reason));
-    }
+    let losses = missing::losses(&manifest.missing);
+    session
+        .printer
+        .warning(&format!("restore point `{}` is incomplete; it misses {losses}", manifest.summary.name));
 }
 
 /// The selection. `latest:shop` names a namespace, and so selects it, unless -n or -A says otherwise.

@@ -158,6 +158,10 @@ impl Writer {
                 return self.note_owner(index, Finished::because(Outcome::Refused, error.to_string()));
             }
         };
+        // A live object that is patched has its finalizers already, and one that is put back had them.
+        if object.decision.action != Action::Patch && self.undoing.is_none() {
+            notes.extend(self.preparation.note_of_finalizers(&body));
+        }
         if self.mode == WriteMode::Real {
             match self.wait_for_backends(key, &body).await {
                 Ok(more) => notes.extend(more),

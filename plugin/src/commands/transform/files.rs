@@ -6,11 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{
-    commands::failure::{Failure, UsageError},
-    model::restore_record::RequestFile,
-    plan::transform::Transforms,
-};
+use crate::{commands::failure::UsageError, model::restore_record::RequestFile, plan::transform::Transforms};
 
 /// More is no file that a person wrote, in bytes.
 const LARGEST: u64 = 1 << 20;
@@ -49,7 +45,7 @@ fn read_one(path: &Path) -> anyhow::Result<RequestFile> {
         .into());
     }
     let text = text_of(path).map_err(|error| {
-        Failure::new(
+        UsageError::with_hint(
             format!("could not read transforms from `{shown}`: {error}"),
             "docs/transforms.md shows such a file",
         )

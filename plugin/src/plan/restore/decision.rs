@@ -65,7 +65,17 @@ pub(super) fn decision(
             "a namespace is not replaced: everything in it would go; patch it instead",
         );
     }
-    decision
+    match live {
+        Some(live) if decision.action == Action::Replace && !live.finalizers.is_empty() => {
+            let reason = decision.reason.unwrap_or_default();
+            let waits = format!(
+                "{reason}; its deletion waits until the controller of finalizer {} removes it",
+                live.finalizers.join(", ")
+            );
+            Decision::because(Action::Replace, waits)
+        }
+        _ => decision,
+    }
 }
 
 /// What becomes of an object that is made beside the original `from`.

@@ -16,7 +16,7 @@ use crate::plan::{
     conflict::{ConflictPolicy, Live, Resolution},
     order::is_custom,
     rename::references::Referent,
-    sanitize::{hold::is_held, owners::OwnerReference},
+    sanitize::{hold::is_held, own_finalizers, owners::OwnerReference},
     versions::{Conversion, Moves, destination},
 };
 
@@ -43,6 +43,8 @@ pub struct LiveObject {
     pub claim_is_planned: bool,
     /// A killed run has left it held.
     pub held: bool,
+    /// Finalizers that are not Kubernetes' own.
+    pub finalizers: Vec<String>,
 }
 
 impl LiveObject {
@@ -58,6 +60,7 @@ impl LiveObject {
             claim: claim(resource, live),
             claim_is_planned: false,
             held: is_held(live),
+            finalizers: own_finalizers(live).map(str::to_owned).collect(),
             difference: None,
             resolution: Arc::default(),
             passed_over: Vec::new(),

@@ -14,7 +14,7 @@ use crate::{
     plan::{
         map_namespace::NamespaceMap,
         rename::Renames,
-        sanitize::{SanitizeContext, sanitize},
+        sanitize::{SanitizeContext, own_finalizers, sanitize},
         transform::{Tally, TransformError, Transforms},
         versions::Moves,
     },
@@ -77,6 +77,17 @@ impl Preparation {
     pub fn keep_finalizers(&self, kept: Finalizers) {
         // Whoever says it first is right: it is said once a run.
         let _ = self.kept_finalizers.set(kept);
+    }
+
+    /// What to know of an object that is made: it has a finalizer of which nobody knows whether its controller lives.
+    pub fn note_of_finalizers(&self, body: &Value) -> Option<String> {
+        if self.kept_finalizers.get().is_some() {
+            return None;
+        }
+        let names: Vec<&str> = own_finalizers(body).collect();
+        (!names.is_empty()).then(|| {
+            format!("keeps finalizer {}: deleting it needs the controller that removes it", names.join(", "))
+        })
     }
 
     fn drop_finalizers(&self, resource: &GroupResource, body: &mut Value) -> Option<String> {
@@ -188,7 +199,12 @@ mod tests {
         let preparation = preparation();
         let (mut compared, mut written) = (saved.clone(), saved);
         assert_eq!(preparation.drop_finalizers(&widgets, &mut compared), None, "nothing was said yet");
+        assert_eq!(
+            preparation.note_of_finalizers(&compared).unwrap(),
+            "keeps finalizer a/x: deleting it needs the controller that removes it"
+        );
         preparation.keep_finalizers(Finalizers::default());
+        assert_eq!(preparation.note_of_finalizers(&compared), None, "what is kept is known to be needed");
         preparation.compare(&widgets, &mut compared);
         let notes = preparation.write(&widgets, &mut written, &SanitizeContext::default()).unwrap();
         assert_eq!(compared, json!({"metadata": {"name": "w"}}));

@@ -18,11 +18,11 @@ const SERVER_FIELDS: [&str; 9] = [
     "generateName",
 ];
 
-pub(super) fn clean(body: &mut Value, notes: &mut Vec<String>) {
+pub(super) fn clean(body: &mut Value) {
     for field in SERVER_FIELDS {
         remove(body, &["metadata", field]);
     }
-    clean_finalizers(body, notes);
+    clean_finalizers(body);
     for map in ["annotations", "labels"] {
         // Dropping the last entry must leave the same as never having had one.
         remove_entries(body, &["metadata", map], |_| false);
@@ -30,19 +30,13 @@ pub(super) fn clean(body: &mut Value, notes: &mut Vec<String>) {
 }
 
 /// Kubernetes' own finalizers are put back by the server or the controller that acts on them. Any other is
-/// content and stays here; whether it returns is decided in `plan::restore::finalizers`. An object that waits for a controller nobody runs can never be deleted: hence the note.
-fn clean_finalizers(body: &mut Value, notes: &mut Vec<String>) {
+/// content and stays here; whether it returns is decided in `plan::restore::finalizers`.
+fn clean_finalizers(body: &mut Value) {
     let Some(Value::Array(finalizers)) = descend(body, &["metadata", "finalizers"]) else { return };
     finalizers.retain(|finalizer| !finalizer.as_str().is_some_and(is_built_in_finalizer));
     if finalizers.is_empty() {
         remove(body, &["metadata", "finalizers"]);
-        return;
     }
-    let names: Vec<_> = finalizers.iter().filter_map(Value::as_str).collect();
-    notes.push(format!(
-        "keeps finalizer {}: deleting it needs the controller that removes it",
-        names.join(", ")
-    ));
 }
 
 pub(super) fn own_finalizers(body: &Value) -> impl Iterator<Item = &str> {
