@@ -4,6 +4,7 @@
 
 pub mod connection;
 pub mod create;
+pub mod hooks;
 pub mod inspect;
 pub mod output;
 pub mod repository;
@@ -97,6 +98,8 @@ pub enum Command {
     Transform(transform::TransformArgs),
     /// Show in which restore points an object changed
     History(inspect::HistoryArgs),
+    /// Look at the hooks that freeze applications for a backup, and try them
+    Hooks(hooks::HooksArgs),
     /// Delete restore points
     Delete(upkeep::DeleteArgs),
     /// Check that the repository is whole

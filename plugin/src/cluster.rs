@@ -4,6 +4,7 @@
 //! restore, is decided in `plan` and `commands`.
 
 mod access;
+mod apply;
 mod connect;
 mod credentials;
 mod discovery;
@@ -11,6 +12,8 @@ mod kubeconfig;
 mod list;
 mod live;
 mod namespaces;
+mod pods;
+mod port_forward;
 mod refusal;
 mod request;
 mod retry;
@@ -24,6 +27,7 @@ pub use discovery::{Discovery, UnreadableGroup};
 pub use kubeconfig::{KubeconfigNames, kubeconfig_names};
 pub use list::{Lanes, ListFailure, ListItem, ListRequest, ListStats, PageSender};
 pub use live::LivePages;
+pub use port_forward::PortForward;
 pub use refusal::{Trouble, WriteError};
 pub use request::RequestError;
 pub use wait::WaitError;

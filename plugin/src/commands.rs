@@ -12,6 +12,7 @@ pub(crate) mod doctor;
 pub(crate) mod failure;
 pub(crate) mod get;
 pub(crate) mod history;
+pub(crate) mod hooks;
 mod interrupt;
 pub(crate) mod journal;
 pub(crate) mod list;
@@ -51,6 +52,7 @@ pub(crate) async fn run(cli: Cli, printer: &Printer) -> anyhow::Result<ExitStatu
         Command::Diff(args) => diff::run(args, &session).await,
         Command::Transform(args) => transform::run(args, &session).await,
         Command::History(args) => history::run(args, &session).await,
+        Command::Hooks(args) => hooks::run(args, &session).await,
         Command::Delete(args) => delete::run(args, &session).await,
         Command::Check(args) => check::run(args, &session).await,
         Command::Doctor(args) => doctor::run(args, &session).await,

@@ -10,6 +10,7 @@ pub mod cluster;
 mod commands;
 pub mod config;
 mod exit;
+pub mod hooks;
 pub mod model;
 pub mod plan;
 pub mod report;

@@ -9,6 +9,7 @@ pub mod field_difference;
 pub mod field_owner;
 pub mod field_path;
 pub mod glob;
+pub mod hooks;
 pub mod last_applied;
 pub mod left_out;
 pub mod map_namespace;

@@ -7,6 +7,8 @@ pub mod difference;
 pub mod doctor;
 pub mod document;
 pub mod explain;
+pub mod freeze;
+pub mod hooks;
 pub mod jsonpath;
 pub mod log;
 pub mod missing;

@@ -126,6 +126,7 @@ fn save(
         missing,
         left_out: vec![],
         warnings: vec![],
+        freeze: None,
         record: None,
     };
     sink.blocking_send(Capture::Finish(Box::new(manifest))).unwrap();

@@ -119,6 +119,7 @@ fn manifest() -> Manifest {
         missing: Vec::new(),
         left_out: Vec::new(),
         warnings: Vec::new(),
+        freeze: None,
         record: None,
     }
 }

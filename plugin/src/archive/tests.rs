@@ -202,6 +202,7 @@ fn manifest(objects: &[Sample]) -> Manifest {
         missing: Vec::new(),
         left_out: Vec::new(),
         warnings: Vec::new(),
+        freeze: None,
         record: None,
     }
 }

@@ -3,6 +3,7 @@
 use crate::model::selection::ApiVersions;
 
 use super::{
+    hooks::FreezeArgs,
     output::OutputFormat,
     selection::{FilterArgs, NamespaceArgs},
 };
@@ -42,6 +43,9 @@ pub struct CreateArgs {
         help_heading = "Selection"
     )]
     pub api_versions: ApiVersions,
+    /// The freeze of its hooks.
+    #[command(flatten)]
+    pub freeze: FreezeArgs,
     /// Name of the restore point [default: made from scope and time]
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,

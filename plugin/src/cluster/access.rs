@@ -26,15 +26,37 @@ impl Cluster {
         kind: &ResourceType,
         namespace: Option<&str>,
     ) -> Result<Access, RequestError> {
+        self.ask(json!({
+            "verb": verb,
+            "group": kind.resource.group,
+            "resource": kind.resource.plural,
+            "namespace": namespace.unwrap_or_default(),
+        }))
+        .await
+    }
+
+    /// Whether the caller may `verb` a subresource of pods, as `portforward`, in `namespace` (None: in all).
+    pub async fn may_on_pods(
+        &self,
+        verb: &str,
+        subresource: &str,
+        namespace: Option<&str>,
+    ) -> Result<Access, RequestError> {
+        self.ask(json!({
+            "verb": verb,
+            "group": "",
+            "resource": "pods",
+            "subresource": subresource,
+            "namespace": namespace.unwrap_or_default(),
+        }))
+        .await
+    }
+
+    async fn ask(&self, attributes: Value) -> Result<Access, RequestError> {
         let review = json!({
             "apiVersion": "authorization.k8s.io/v1",
             "kind": "SelfSubjectAccessReview",
-            "spec": {"resourceAttributes": {
-                "verb": verb,
-                "group": kind.resource.group,
-                "resource": kind.resource.plural,
-                "namespace": namespace.unwrap_or_default(),
-            }},
+            "spec": {"resourceAttributes": attributes},
         });
         let answer =
             self.post_json("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", &review).await?;

@@ -1,6 +1,12 @@
 //! From connection flags to a client, exactly as kubectl gets there.
 
-use std::{collections::BTreeSet, env, net::IpAddr, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    env,
+    net::IpAddr,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use kube::{
@@ -26,6 +32,8 @@ const IDLE_LIMIT: Duration = Duration::from_mins(2);
 #[derive(Clone)]
 pub struct Cluster {
     client: Client,
+    /// The same, for streams: made when the first is wanted.
+    streams: Arc<Streams>,
     context: String,
     server: String,
     default_namespace: String,
@@ -44,6 +52,12 @@ impl std::fmt::Debug for Cluster {
             .field("server", &self.server)
             .finish_non_exhaustive()
     }
+}
+
+/// What a client for streams is made from.
+struct Streams {
+    config: Config,
+    client: OnceLock<Client>,
 }
 
 /// What the API server says of its version, and what its clock says.
@@ -75,6 +89,7 @@ impl Cluster {
         config.default_retry = false;
         // Compressing for the loopback interface costs both sides time and saves nobody anything.
         config.disable_compression |= is_loopback(&config.cluster_url);
+        let streams = Arc::new(Streams { config: config.clone(), client: OnceLock::new() });
         let server = config.cluster_url.to_string().trim_end_matches('/').to_owned();
         let default_namespace = config.default_namespace.clone();
         let plugin = config.auth_info.exec.as_ref().map(Plugin::of);
@@ -87,7 +102,17 @@ impl Cluster {
         })?;
         let patience = Patience::USUAL;
         let strict = Arc::default();
-        Ok(Self { client, context, server, default_namespace, request_timeout, patience, plugin, strict })
+        Ok(Self {
+            client,
+            streams,
+            context,
+            server,
+            default_namespace,
+            request_timeout,
+            patience,
+            plugin,
+            strict,
+        })
     }
 
     /// The same, which has the server refuse objects of these kinds that have fields it does not know. Of other kinds it
@@ -133,6 +158,17 @@ impl Cluster {
     /// The client itself.
     pub(super) fn client(&self) -> &Client {
         &self.client
+    }
+
+    /// A client for streams, on which nothing may come for long without anything being wrong.
+    pub(super) fn streams(&self) -> Result<&Client, RequestError> {
+        if let Some(client) = self.streams.client.get() {
+            return Ok(client);
+        }
+        let mut config = self.streams.config.clone();
+        config.read_timeout = None;
+        let client = Client::try_from(config).map_err(|error| self.explained(error))?;
+        Ok(self.streams.client.get_or_init(|| client))
     }
 
     /// `--request-timeout`; None waits for ever.

@@ -249,7 +249,7 @@ impl Cluster {
     }
 
     /// kube's error, in which a failure of the credentials can lie in two places.
-    fn explained(&self, error: kube::Error) -> RequestError {
+    pub(super) fn explained(&self, error: kube::Error) -> RequestError {
         let of_credentials =
             |error| RequestError::Credentials(Box::new(CredentialsError::new(self.plugin(), error)));
         match error {
@@ -263,7 +263,7 @@ impl Cluster {
     }
 
     /// Ends `work` when `--request-timeout` has passed.
-    async fn within_timeout<T>(
+    pub(super) async fn within_timeout<T>(
         &self,
         work: impl Future<Output = Result<T, RequestError>>,
     ) -> Result<T, RequestError> {

@@ -148,7 +148,7 @@ impl Cluster {
         Ok(Preview { body, warnings: warnings(&answer.headers) })
     }
 
-    async fn write(
+    pub(super) async fn write(
         &self,
         method: Method,
         path: &str,

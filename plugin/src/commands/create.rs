@@ -1,6 +1,8 @@
 //! `kubectl backup create`.
 
 mod accept;
+mod early;
+mod freeze;
 mod gather;
 mod ledger;
 pub(in crate::commands) mod name;
@@ -41,6 +43,8 @@ use super::{
 };
 pub(crate) use accept::NothingSaved;
 use accept::accept;
+use early::Early;
+use freeze::{Freeze, Frozen};
 use gather::{Gatherer, Sink};
 use ledger::{Ledger, Provenance};
 use name::ChosenName;
@@ -70,6 +74,9 @@ pub(crate) async fn run(args: CreateArgs, session: &Session) -> anyhow::Result<E
         printer.note("interrupted: stopping without saving; once more stops at once");
     });
     if args.dry_run {
+        if let Some(freeze) = &backup.freeze {
+            session.printer.note(&format!("would freeze: {}", freeze.names().join(", ")));
+        }
         let manifest = backup.count(session, &interrupt).await?;
         report_missing(session, &manifest, "would not be saved");
         session.printer.data(&report::dry_run(&manifest, args.output.format)?)?;
@@ -93,9 +100,10 @@ pub(crate) async fn run(args: CreateArgs, session: &Session) -> anyhow::Result<E
 }
 
 fn status(manifest: &Manifest) -> ExitStatus {
+    let is_held = manifest.freeze.as_ref().is_none_or(|freeze| freeze.failure.is_none());
     match manifest.summary.completeness {
-        Completeness::Complete => ExitStatus::Done,
-        Completeness::Incomplete => ExitStatus::Incomplete,
+        Completeness::Complete if is_held => ExitStatus::Done,
+        Completeness::Complete | Completeness::Incomplete => ExitStatus::Incomplete,
     }
 }
 
@@ -156,6 +164,9 @@ struct Backup {
     others: OtherVersions,
     provenance: Provenance,
     created: Timestamp,
+    freeze: Option<Freeze>,
+    /// What is known before anything is read, and is no loss.
+    warnings: Vec<String>,
 }
 
 impl Backup {
@@ -181,6 +192,8 @@ impl Backup {
                 Reach::of(names)
             }
         };
+        let mut warnings = Vec::new();
+        let freeze = Freeze::find(args, &cluster, &selection, &mut warnings).await?;
         let provenance = Provenance {
             name: args.name.clone().unwrap_or_else(|| name::made_from(&selection, created)),
             cluster_uid: uid,
@@ -201,32 +214,34 @@ impl Backup {
             parallel: usize::from(args.parallel),
             namespaces: OnceCell::new(),
         };
-        Ok(Self { reader, plan, others, provenance, created })
+        Ok(Self { reader, plan, others, provenance, created, freeze, warnings })
     }
 
     /// Reads everything and saves nothing.
     async fn count(self, session: &Session, interrupt: &Interrupt) -> anyhow::Result<Manifest> {
         let progress = Progress::begin(&session.printer, "counting objects", None);
-        let (ledger, provenance) = self.gather(Sink::Nowhere, progress, interrupt).await?;
+        let (ledger, provenance) = self.gather(Sink::Nowhere, Early::default(), progress, interrupt).await?;
         Ok(ledger.close(provenance))
     }
 
     /// Reads everything into the repository. All or nothing: without the last word the archive saves nothing.
     async fn save(
-        self,
+        mut self,
         session: &Session,
         interrupt: &Interrupt,
         repository: Repository,
         require_complete: bool,
         name: Option<ChosenName>,
     ) -> anyhow::Result<(RestorePoint, Manifest)> {
+        let frozen = self.freeze(session, interrupt).await?;
         let created = self.created;
         let (captures, receiver) = mpsc::channel(IN_FLIGHT);
         let saving = tokio::spawn(blocking(move || Ok(repository.save(created, receiver)?)));
         let progress = Progress::begin(&session.printer, "saving objects", None);
-        let gathered = self.gather(Sink::Archive(captures.clone()), progress, interrupt).await;
+        let gathered = self.gather(Sink::Archive(captures.clone()), frozen.early, progress, interrupt).await;
         let accepted =
             gathered.and_then(|(ledger, provenance)| Ok(accept(ledger, provenance, require_complete)?));
+        let accepted = accepted.map(|manifest| Manifest { freeze: frozen.record, ..manifest });
         let accepted = match (accepted, name) {
             (Ok(manifest), Some(name)) => name.claim().await.map(|turn| (manifest, Some(turn))),
             (accepted, _) => accepted.map(|manifest| (manifest, None)),
@@ -251,21 +266,33 @@ impl Backup {
         Ok((point, manifest))
     }
 
+    /// The part that is done while everything stands still.
+    async fn freeze(&mut self, session: &Session, interrupt: &Interrupt) -> anyhow::Result<Frozen> {
+        let Some(freeze) = self.freeze.take() else { return Ok(Frozen::default()) };
+        let namespaces = freeze.namespaces();
+        let cut = Early::read(&self.reader, &self.plan.namespaced, &namespaces);
+        let name = &self.provenance.name;
+        freeze.around(&self.reader.cluster, name, cut, &session.printer, interrupt).await
+    }
+
     async fn gather(
         self,
         sink: Sink,
+        mut early: Early,
         progress: Progress,
         interrupt: &Interrupt,
     ) -> anyhow::Result<(Ledger, Provenance)> {
-        let Self { reader, mut plan, others, provenance, .. } = self;
-        let ledger = Ledger::new(std::mem::take(&mut plan.left_out), std::mem::take(&mut plan.missing));
+        let Self { reader, mut plan, others, provenance, warnings, .. } = self;
+        let mut ledger = Ledger::new(std::mem::take(&mut plan.left_out), std::mem::take(&mut plan.missing));
+        ledger.warnings = warnings;
         let mut gatherer = Gatherer {
-            reader: Arc::new(reader),
+            reader: Arc::new(early.rest_of(reader)),
             ledger,
             sink,
             progress: progress.clone(),
             silence: Silence::default(),
             others,
+            early,
         };
         let outcome = tokio::select! {
             outcome = gatherer.run(plan, &provenance.selection) => outcome,

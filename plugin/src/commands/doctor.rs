@@ -1,5 +1,6 @@
 //! `kubectl backup doctor`.
 
+mod hooks;
 mod permissions;
 
 use std::path::Path;
@@ -69,6 +70,7 @@ async fn examine_cluster(args: &DoctorArgs, session: &Session, findings: &mut Ve
         Ok(discovery) => {
             findings.extend(judge_groups(&discovery));
             permissions::examine(args, &cluster, discovery, findings).await;
+            hooks::examine(args, &cluster, findings).await;
         }
         Err(error) => findings.push(problem("discovery", &error.into())),
     }

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    freeze::FreezeRecord,
     resource::{GroupResource, ResourceType},
     restore_record::{RestoreMark, RestoreRecord},
     selection::Selection,
@@ -180,6 +181,9 @@ pub struct Manifest {
     /// What a reader should know and that is no loss: a list spliced after an expired token, …
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
+    /// What hooks did, where there were any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub freeze: Option<FreezeRecord>,
     /// What the record of a restore adds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub record: Option<RestoreRecord>,

@@ -12,6 +12,7 @@ use crate::{
 
 use super::{
     document::{DocumentError, to_json, to_yaml},
+    freeze,
     size::size,
     table::Table,
 };
@@ -52,8 +53,12 @@ pub fn saved(
                 Completeness::Complete => "",
                 Completeness::Incomplete => ", incomplete",
             };
+            let consistency = match &manifest.freeze {
+                Some(record) => format!(", {}-consistent", freeze::consistency(record.consistency)),
+                None => String::new(),
+            };
             let line = format!(
-                "restorepoint \"{}\" ({}) saved{incomplete}: {}, {}, {}, {:.1}s",
+                "restorepoint \"{}\" ({}) saved{incomplete}{consistency}: {}, {}, {}, {:.1}s",
                 summary.name,
                 point.id,
                 counted(summary.objects, "object"),

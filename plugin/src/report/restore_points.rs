@@ -6,6 +6,7 @@ use jiff::{Timestamp, tz::TimeZone};
 
 use super::{
     age::age,
+    freeze,
     size::size,
     table::{NONE, Table},
     terminal::clean_line,
@@ -88,6 +89,9 @@ pub fn describe(point: &RestorePoint, manifest: &Manifest, now: Timestamp, time_
         let _ = writeln!(text, "{:<13}{}", format!("{label}:"), clean_line(&value));
     }
     section(&mut text, "Missing", &missing(manifest));
+    if let Some(record) = &manifest.freeze {
+        text.push_str(&freeze::describe(record));
+    }
     section(&mut text, "Kinds", &kinds(manifest));
     section(&mut text, "Left out", &left_out(manifest));
     if !manifest.warnings.is_empty() {

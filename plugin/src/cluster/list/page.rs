@@ -26,7 +26,7 @@ impl ListItem {
     }
 
     /// Order of keys in the API server's store: by the bytes of `namespace/name`.
-    pub(super) fn compare_keys(&self, other: &Self) -> Ordering {
+    pub fn compare_keys(&self, other: &Self) -> Ordering {
         compare_keys(key(self), key(other))
     }
 }

@@ -22,6 +22,7 @@ use crate::{
 };
 
 use super::{
+    early::Early,
     ledger::Ledger,
     reader::{KindOutcome, Reader},
     silence::Silence,
@@ -84,6 +85,8 @@ pub(super) struct Gatherer {
     pub(super) progress: Progress,
     pub(super) silence: Silence,
     pub(super) others: OtherVersions,
+    /// What was read before, while it was frozen.
+    pub(super) early: Early,
 }
 
 impl Gatherer {
@@ -113,10 +116,13 @@ impl Gatherer {
         for (index, ((kind, names), outcome)) in kinds.iter().zip(outcomes).enumerate() {
             self.progress.message(&kind.resource.to_string());
             while let Some(page) = lanes.next_page(index).await {
+                let page = self.early.merge(&kind.resource, page);
                 self.save(kind, page, names).await?;
             }
+            let (rest, early) = self.early.rest(&kind.resource);
+            self.save(kind, rest, names).await?;
             let outcome = outcome.await.unwrap_or_else(|_| lost(kind));
-            self.settle(kind, outcome)?;
+            self.settle(kind, early.and(outcome))?;
             if let Some(names) = names {
                 self.ledger.require(&kind.resource, names);
             }
@@ -246,15 +252,15 @@ fn unread_references(kind: &ResourceType, count: usize, error: RequestError) -> 
     entry
 }
 
-struct Job {
-    kind: ResourceType,
-    names: Names,
-    sender: PageSender,
-    done: oneshot::Sender<KindOutcome>,
+pub(super) struct Job {
+    pub(super) kind: ResourceType,
+    pub(super) names: Names,
+    pub(super) sender: PageSender,
+    pub(super) done: oneshot::Sender<KindOutcome>,
 }
 
 /// Runs lists side by side, begun in the order of the archive: the list whose turn it is always has begun.
-async fn run_jobs(reader: Arc<Reader>, jobs: Vec<Job>) {
+pub(super) async fn run_jobs(reader: Arc<Reader>, jobs: Vec<Job>) {
     let permits = Arc::new(Semaphore::new(reader.parallel));
     let mut lists = JoinSet::new();
     for mut job in jobs {
@@ -273,7 +279,7 @@ async fn run_jobs(reader: Arc<Reader>, jobs: Vec<Job>) {
 }
 
 /// A list that ended without a word is a list that is missing.
-fn lost(kind: &ResourceType) -> KindOutcome {
+pub(super) fn lost(kind: &ResourceType) -> KindOutcome {
     KindOutcome {
         missing: vec![Missing {
             what: kind.resource.to_string(),

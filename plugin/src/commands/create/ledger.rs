@@ -212,6 +212,7 @@ impl Ledger {
                 .map(|((_, reason), (resource, objects))| LeftOut { resource, objects, reason })
                 .collect(),
             warnings: self.warnings,
+            freeze: None,
             record: None,
         }
     }

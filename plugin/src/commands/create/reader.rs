@@ -1,6 +1,7 @@
 //! Reading one kind over all the namespaces of a selection, whatever the caller may and may not do.
 
 use std::{
+    cmp::Ordering,
     collections::BTreeSet,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -42,11 +43,28 @@ impl Reach {
     }
 }
 
+impl Reach {
+    /// The same without these namespaces. Out of a list of all they are left out by whoever takes it: the list is wanted as
+    /// a whole when it is read again at another version.
+    fn without(&self, left_out: &BTreeSet<String>) -> Self {
+        match self {
+            Self::All | Self::Among(_) => self.clone(),
+            Self::Each(names) => {
+                Self::Each(names.iter().filter(|name| !left_out.contains(*name)).cloned().collect())
+            }
+        }
+    }
+}
+
 /// The server's keys end a namespace with a slash, so that `a-b` comes before `a`.
 fn in_key_order(mut names: Vec<String>) -> Vec<String> {
-    names.sort_by(|left, right| left.bytes().chain([b'/']).cmp(right.bytes().chain([b'/'])));
+    names.sort_by(|left, right| by_key(left, right));
     names.dedup();
     names
+}
+
+fn by_key(left: &str, right: &str) -> Ordering {
+    left.bytes().chain([b'/']).cmp(right.bytes().chain([b'/']))
 }
 
 /// How the reading of a kind went.
@@ -62,6 +80,20 @@ pub(super) struct KindOutcome {
     pub(super) is_forbidden: bool,
     /// Whether the server could not be reached any more, however long it was waited for.
     pub(super) is_unavailable: bool,
+}
+
+impl KindOutcome {
+    /// Both of them.
+    pub(super) fn and(mut self, other: Self) -> Self {
+        for entry in other.missing {
+            add(&mut self.missing, entry);
+        }
+        self.warnings.extend(other.warnings);
+        self.left_out = self.left_out.or(other.left_out);
+        self.is_forbidden |= other.is_forbidden;
+        self.is_unavailable |= other.is_unavailable;
+        self
+    }
 }
 
 /// Reads kinds for one backup.
@@ -82,6 +114,28 @@ pub(super) struct Reader {
 }
 
 impl Reader {
+    /// The same for other namespaces.
+    pub(super) fn reaching(&self, reach: Reach) -> Self {
+        Self {
+            cluster: self.cluster.clone(),
+            reach,
+            label_selector: self.label_selector.clone(),
+            field_selector: self.field_selector.clone(),
+            chunk_size: self.chunk_size,
+            parallel: self.parallel,
+            namespaces: OnceCell::new(),
+            lists: Mutex::default(),
+            several_versions: self.several_versions.clone(),
+        }
+    }
+
+    /// The same without namespaces that were read before, by these lists.
+    pub(super) fn without(self, namespaces: &BTreeSet<String>, lists: Vec<ListRequest>) -> Self {
+        // Out of a list of all, these come along when it is read again.
+        let lists = if matches!(self.reach, Reach::Each(_)) { lists } else { Vec::new() };
+        Self { reach: self.reach.without(namespaces), lists: Mutex::new(lists), ..self }
+    }
+
     /// Reads all selected objects of a namespaced kind into `sender`.
     pub(super) async fn read_namespaced(
         &self,
@@ -228,6 +282,15 @@ impl Reader {
             }
         }
         Ok(0)
+    }
+
+    /// The lists by which a kind was read, in the order of the server's keys.
+    pub(super) fn lists_of(&self, kind: &GroupResource) -> Vec<ListRequest> {
+        let lists = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut lists: Vec<_> = lists.iter().filter(|it| it.kind.resource == *kind).cloned().collect();
+        let namespace = |list: &ListRequest| list.namespace.clone().unwrap_or_default();
+        lists.sort_by(|left, right| by_key(&namespace(left), &namespace(right)));
+        lists
     }
 
     /// Lists, and remembers what was listed if it will be wanted at other versions; returns how often it was spliced.

@@ -6,7 +6,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     mem,
-    sync::{Arc, PoisonError},
+    sync::Arc,
 };
 
 use tokio::task::JoinSet;
@@ -180,10 +180,7 @@ impl Reader {
         is_patient: bool,
         sender: &mut PageSender,
     ) -> Result<(), ListFailure> {
-        let lists: Vec<ListRequest> = {
-            let lists = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
-            lists.iter().filter(|it| it.kind.resource == kind.resource).cloned().collect()
-        };
+        let lists = self.lists_of(&kind.resource);
         if lists.is_empty() {
             let mut wanted: Vec<Place> = wanted.into_iter().collect();
             wanted.sort_by_key(|(namespace, name)| {

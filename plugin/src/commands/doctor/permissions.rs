@@ -70,7 +70,7 @@ pub(super) async fn examine(
 }
 
 /// The selection that a backup with the same flags would have.
-fn selection(args: &DoctorArgs, cluster: &Cluster) -> Selection {
+pub(super) fn selection(args: &DoctorArgs, cluster: &Cluster) -> Selection {
     let namespaces = match (args.namespaces.all_namespaces, args.namespaces.namespaces.as_slice()) {
         (true, _) => Namespaces::All,
         (false, []) => Namespaces::Named(vec![cluster.default_namespace().to_owned()]),

@@ -225,6 +225,7 @@ fn manifest(run: &Run) -> Manifest {
         missing: Vec::new(),
         left_out: Vec::new(),
         warnings: Vec::new(),
+        freeze: None,
         record: None,
     }
 }

@@ -115,6 +115,7 @@ mod tests {
             missing: vec![],
             left_out: vec![],
             warnings: vec![],
+            freeze: None,
             record: None,
         }
     }

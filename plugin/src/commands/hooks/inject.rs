@@ -1,0 +1,168 @@
+//! `kubectl backup hooks inject`.
+
+use std::collections::BTreeMap;
+
+use hook_protocol::path::is_hook_name;
+use serde::Deserialize;
+
+use crate::{
+    cli::hooks::place::{InjectArgs, RuntimeArgs},
+    cluster::WriteMode,
+    commands::{failure::UsageError, session::Session},
+    exit::ExitStatus,
+    model::object::ObjectKey,
+    plan::hooks::sidecar::{HookWords, Sidecar, configuration},
+};
+
+use super::workload::{Applied, Workload, agreed, apply};
+
+/// Bytes of a configuration, as the runtime allows them.
+const LARGEST: u64 = 1 << 20;
+
+/// Runs `hooks inject`.
+pub(super) async fn run(args: InjectArgs, session: &Session) -> anyhow::Result<ExitStatus> {
+    let secrets = args.secrets.iter().map(|word| secret(word)).collect::<Result<BTreeMap<_, _>, _>>()?;
+    let (hooks, configuration) = configured(&args.runtime, &secrets)?;
+    let cluster = session.cluster().await?;
+    let workload = Workload::find(&args.workload, args.change.namespace.as_deref(), &cluster).await?;
+    let mut mounted: Vec<String> = secrets.values().map(|(name, _)| name.clone()).collect();
+    mounted.dedup();
+    let sidecar = Sidecar {
+        image: args.runtime.image.clone(),
+        port: args.runtime.port,
+        hooks,
+        configuration,
+        config_map: format!("{}-backup-hooks", workload.key.name),
+        components: args.components_from.clone(),
+        secrets: mounted,
+    };
+    let config_map = Applied {
+        kind: workload.config_maps.clone(),
+        key: ObjectKey::new(
+            workload.config_maps.resource.clone(),
+            Some(workload.namespace()),
+            &sidecar.config_map,
+        ),
+        body: sidecar.config_map(workload.namespace()),
+    };
+    let objects = [config_map, workload.with_template(&sidecar.template())];
+    if let Some(owner) = workload.owner() {
+        session.printer.warning(&format!(
+            "{} belongs to {owner}, which may set its pods back; if it does, state the sidecar there",
+            workload.name
+        ));
+    }
+    let question = format!("Put the hook runtime into {}? Its pods are replaced.", workload.name);
+    if !agreed(&objects, question, &args.change, &cluster, session).await? {
+        return Ok(ended(&args.change));
+    }
+    for object in &objects {
+        apply(object, &cluster, WriteMode::Real).await?;
+    }
+    session.printer.data(&format!("{} injected", workload.name))?;
+    session.printer.note(&format!(
+        "When its pods run, try it: kubectl backup hooks test {} -n {}",
+        args.workload,
+        workload.namespace()
+    ));
+    Ok(ExitStatus::Done)
+}
+
+/// How a change ends that was not made: a dry run is done, a no is a no.
+pub(super) fn ended(args: &crate::cli::hooks::place::ChangeArgs) -> ExitStatus {
+    if args.dry_run.is_some() || args.yes { ExitStatus::Done } else { ExitStatus::Failed }
+}
+
+/// The names of the hooks, and the configuration that has them.
+fn configured(
+    args: &RuntimeArgs,
+    secrets: &BTreeMap<String, (String, String)>,
+) -> Result<(Vec<String>, String), UsageError> {
+    if let Some(path) = &args.config {
+        return read(path);
+    }
+    let name = args.hook.clone().unwrap_or_default();
+    if !is_hook_name(&name) {
+        return Err(UsageError::with_hint(
+            format!("`{name}` is no name of a hook"),
+            "lower-case letters, digits and `-`, as in postgres",
+        ));
+    }
+    let settings = args.settings.iter().map(|word| pair(word, "--setting", "NAME=VALUE"));
+    let hook = HookWords {
+        name: name.clone(),
+        component: args.component.clone(),
+        connect: args.connect.clone(),
+        settings: settings.collect::<Result<_, _>>()?,
+        secrets: secrets.clone(),
+    };
+    Ok((vec![name], configuration(&hook, args.port)))
+}
+
+/// What of a configuration must be known here.
+#[derive(Deserialize)]
+struct Outline {
+    hooks: BTreeMap<String, serde::de::IgnoredAny>,
+}
+
+fn read(path: &std::path::Path) -> Result<(Vec<String>, String), UsageError> {
+    let name = path.display();
+    let failed =
+        |reason: String| UsageError::new(format!("could not use the configuration `{name}`: {reason}"));
+    let size = std::fs::metadata(path).map_err(|error| failed(error.to_string()))?.len();
+    if size > LARGEST {
+        return Err(failed(format!("it has more than {LARGEST} bytes")));
+    }
+    let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
+    let outline: Outline = serde_saphyr::from_str(&text).map_err(|error| failed(error.to_string()))?;
+    if let Some(wrong) = outline.hooks.keys().find(|hook| !is_hook_name(hook)) {
+        return Err(failed(format!("`{wrong}` is no name of a hook")));
+    }
+    if outline.hooks.is_empty() {
+        return Err(failed("it has no hooks".to_owned()));
+    }
+    Ok((outline.hooks.into_keys().collect(), text))
+}
+
+fn pair(word: &str, flag: &str, form: &str) -> Result<(String, String), UsageError> {
+    match word.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err(UsageError::new(format!("`{flag} {word}` is not of the form {form}"))),
+    }
+}
+
+/// `password=db-backup/password`
+fn secret(word: &str) -> Result<(String, (String, String)), UsageError> {
+    const FORM: &str = "NAME=SECRET/KEY";
+    let (name, of) = pair(word, "--secret", FORM)?;
+    match of.split_once('/') {
+        Some((secret, key)) if !secret.is_empty() && !key.is_empty() && !key.contains('/') && key != ".." => {
+            Ok((name, (secret.to_owned(), key.to_owned())))
+        }
+        _ => Err(UsageError::new(format!("`--secret {word}` is not of the form {FORM}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[test]
+    fn a_secret_is_a_key_of_a_secret() {
+        let expected = ("password".to_owned(), ("db".to_owned(), "backup".to_owned()));
+        assert_eq!(secret("password=db/backup").unwrap(), expected);
+    }
+
+    #[rstest]
+    #[case("password")]
+    #[case("password=db")]
+    #[case("=db/key")]
+    #[case("password=db/")]
+    #[case("password=db/..")]
+    #[case("password=db/a/b")]
+    fn what_is_no_secret_is_refused(#[case] word: &str) {
+        assert!(secret(word).is_err());
+    }
+}

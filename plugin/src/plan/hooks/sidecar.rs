@@ -1,0 +1,267 @@
+//! The hook runtime as a container: what is put into a workload's pods, or beside the containers of one pod.
+//!
+//! It gets no more than it needs: an ordinary user, nothing to write on, no capabilities, no token of the service account.
+
+use std::{collections::BTreeMap, net::SocketAddr};
+
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+
+use super::{HOOKS, HOOKS_PORT, PORT};
+
+/// Name of the container.
+pub const CONTAINER: &str = "kubectl-backup-hooks";
+
+/// Annotation of the pod template: changes with the configuration, so that the workload rolls.
+pub const CONFIGURATION: &str = "kubectl-backup.dev/hooks-configuration";
+
+/// Folder of the configuration in the container.
+const CONFIGURATION_FOLDER: &str = "/etc/kubectl-backup";
+/// Its file.
+const CONFIGURATION_FILE: &str = "hooks.yaml";
+/// Folder of the components.
+const COMPONENTS_FOLDER: &str = "/hooks";
+/// Folder of the secrets, a folder each.
+const SECRETS_FOLDER: &str = "/secrets";
+/// Where the kubelet puts the token of the service account, unless something is mounted there.
+const TOKEN_FOLDER: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
+/// An ordinary user that no image of a database has.
+const USER: u32 = 65_532;
+
+/// Where databases listen in their own pod.
+const ADDRESSES: &[(&str, u16)] =
+    &[("mariadb", 3306), ("mysql", 3306), ("postgres", 5432), ("redis", 6379), ("valkey", 6379)];
+
+/// What a container is to run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sidecar {
+    /// Image with the runtime, and with the components unless these come from a `ConfigMap`.
+    pub image: String,
+    /// Port on the loopback of the pod.
+    pub port: u16,
+    /// Names of the hooks in the configuration.
+    pub hooks: Vec<String>,
+    /// The configuration of the runtime.
+    pub configuration: String,
+    /// Name of the `ConfigMap` that will have the configuration.
+    pub config_map: String,
+    /// `ConfigMap` with the components.
+    pub components: Option<String>,
+    /// Secrets that are mounted: name of the Secret.
+    pub secrets: Vec<String>,
+}
+
+/// One hook, as the command line says it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HookWords {
+    /// Its name.
+    pub name: String,
+    /// File of its component.
+    pub component: Option<String>,
+    /// Addresses that it may connect to; the usual one of its database if there is none.
+    pub connect: Vec<SocketAddr>,
+    /// Settings by name.
+    pub settings: BTreeMap<String, String>,
+    /// Secrets by name: name of the Secret, and key in it.
+    pub secrets: BTreeMap<String, (String, String)>,
+}
+
+/// The configuration of a runtime with one hook, as YAML.
+pub fn configuration(hook: &HookWords, port: u16) -> String {
+    let usual = ADDRESSES.iter().find(|(name, _)| *name == hook.name);
+    let mut connect: Vec<String> = hook.connect.iter().map(ToString::to_string).collect();
+    if let (true, Some((_, port))) = (connect.is_empty(), usual) {
+        connect.push(format!("127.0.0.1:{port}"));
+    }
+    let component = hook.component.clone().unwrap_or_else(|| format!("{}.wasm", hook.name));
+    let mut body = Map::from_iter([("component".to_owned(), json!(component))]);
+    if !connect.is_empty() {
+        body.insert("connect".to_owned(), json!(connect));
+    }
+    if !hook.settings.is_empty() {
+        body.insert("settings".to_owned(), json!(hook.settings));
+    }
+    if !hook.secrets.is_empty() {
+        let path = |(name, key): &(String, String)| format!("{SECRETS_FOLDER}/{name}/{key}");
+        let paths: BTreeMap<_, _> = hook.secrets.iter().map(|(secret, of)| (secret, path(of))).collect();
+        body.insert("secrets".to_owned(), json!(paths));
+    }
+    // JSON is YAML, and needs nothing to be quoted by rules of its own.
+    let hooks = Map::from_iter([(hook.name.clone(), Value::Object(body))]);
+    let whole = json!({ "listen": format!("127.0.0.1:{port}"), "folder": COMPONENTS_FOLDER, "hooks": hooks });
+    format!("{whole:#}\n")
+}
+
+impl Sidecar {
+    /// The `ConfigMap` with the configuration.
+    pub fn config_map(&self, namespace: &str) -> Value {
+        json!({
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": { "name": self.config_map, "namespace": namespace },
+            "data": { CONFIGURATION_FILE: self.configuration },
+        })
+    }
+
+    /// What is applied to a workload: the native sidecar, its volumes, and the annotations by which backups find it.
+    pub fn template(&self) -> Value {
+        let mut annotations = Map::new();
+        annotations.insert(HOOKS.to_owned(), json!(self.hooks.join(",")));
+        if self.port != PORT {
+            annotations.insert(HOOKS_PORT.to_owned(), json!(self.port.to_string()));
+        }
+        annotations.insert(CONFIGURATION.to_owned(), json!(digest(&self.configuration)));
+        let mut container = self.container();
+        container["restartPolicy"] = json!("Always");
+        container["resources"] = json!({
+            "requests": { "cpu": "10m", "memory": "32Mi" },
+            "limits": { "cpu": "1", "memory": "256Mi" },
+        });
+        container["volumeMounts"] = self.mounts();
+        json!({
+            "metadata": { "annotations": annotations },
+            "spec": { "initContainers": [container], "volumes": self.volumes() },
+        })
+    }
+
+    /// What both kinds of containers have.
+    fn container(&self) -> Value {
+        json!({
+            "name": CONTAINER,
+            "image": self.image,
+            "args": ["--config", format!("{CONFIGURATION_FOLDER}/{CONFIGURATION_FILE}")],
+            "securityContext": {
+                "runAsNonRoot": true,
+                "runAsUser": USER,
+                "runAsGroup": USER,
+                "readOnlyRootFilesystem": true,
+                "allowPrivilegeEscalation": false,
+                "capabilities": { "drop": ["ALL"] },
+                "seccompProfile": { "type": "RuntimeDefault" },
+            },
+        })
+    }
+
+    fn mounts(&self) -> Value {
+        let mount =
+            |volume: String, path: String| json!({ "name": volume, "mountPath": path, "readOnly": true });
+        let mut mounts = vec![mount(format!("{CONTAINER}-configuration"), CONFIGURATION_FOLDER.to_owned())];
+        if self.components.is_some() {
+            mounts.push(mount(format!("{CONTAINER}-components"), COMPONENTS_FOLDER.to_owned()));
+        }
+        for (index, secret) in self.secrets.iter().enumerate() {
+            mounts.push(mount(format!("{CONTAINER}-secret-{index}"), format!("{SECRETS_FOLDER}/{secret}")));
+        }
+        mounts.push(mount(format!("{CONTAINER}-no-token"), TOKEN_FOLDER.to_owned()));
+        Value::Array(mounts)
+    }
+
+    fn volumes(&self) -> Value {
+        let mut volumes = vec![json!({
+            "name": format!("{CONTAINER}-configuration"),
+            "configMap": { "name": self.config_map },
+        })];
+        if let Some(components) = &self.components {
+            volumes.push(json!({
+                "name": format!("{CONTAINER}-components"),
+                "configMap": { "name": components },
+            }));
+        }
+        for (index, secret) in self.secrets.iter().enumerate() {
+            volumes.push(json!({
+                "name": format!("{CONTAINER}-secret-{index}"),
+                "secret": { "secretName": secret },
+            }));
+        }
+        volumes.push(json!({ "name": format!("{CONTAINER}-no-token"), "emptyDir": { "sizeLimit": "1Mi" } }));
+        Value::Array(volumes)
+    }
+}
+
+fn digest(text: &str) -> String {
+    let digest = Sha256::digest(text.as_bytes());
+    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hook() -> HookWords {
+        HookWords {
+            name: "postgres".to_owned(),
+            settings: [("user".to_owned(), "backup".to_owned())].into(),
+            secrets: [("password".to_owned(), ("db".to_owned(), "backup-password".to_owned()))].into(),
+            ..HookWords::default()
+        }
+    }
+
+    fn sidecar() -> Sidecar {
+        Sidecar {
+            image: "registry.example/hooks:1".to_owned(),
+            port: PORT,
+            hooks: vec!["postgres".to_owned()],
+            configuration: configuration(&hook(), PORT),
+            config_map: "db-backup-hooks".to_owned(),
+            components: None,
+            secrets: vec!["db".to_owned()],
+        }
+    }
+
+    #[test]
+    fn a_hook_is_granted_what_the_command_line_says_and_its_own_database() {
+        insta::assert_snapshot!(configuration(&hook(), PORT), @r#"
+        {
+          "listen": "127.0.0.1:9911",
+          "folder": "/hooks",
+          "hooks": {
+            "postgres": {
+              "component": "postgres.wasm",
+              "connect": [
+                "127.0.0.1:5432"
+              ],
+              "settings": {
+                "user": "backup"
+              },
+              "secrets": {
+                "password": "/secrets/db/backup-password"
+              }
+            }
+          }
+        }
+        "#);
+        let other = HookWords { name: "mine".to_owned(), ..HookWords::default() };
+        assert!(!configuration(&other, PORT).contains("connect"));
+    }
+
+    #[test]
+    fn the_container_has_no_rights_and_no_token() {
+        let template = sidecar().template();
+        let container = &template["spec"]["initContainers"][0];
+        assert_eq!(container["restartPolicy"], "Always");
+        let context = &container["securityContext"];
+        assert_eq!(
+            (&context["runAsNonRoot"], &context["readOnlyRootFilesystem"]),
+            (&json!(true), &json!(true))
+        );
+        assert_eq!(context["capabilities"], json!({ "drop": ["ALL"] }));
+        assert_eq!(context["seccompProfile"], json!({ "type": "RuntimeDefault" }));
+        let mounts = container["volumeMounts"].as_array().unwrap();
+        assert!(mounts.iter().any(|mount| mount["mountPath"] == TOKEN_FOLDER));
+        assert!(mounts.iter().all(|mount| mount["readOnly"] == true));
+        let volumes: Vec<_> =
+            template["spec"]["volumes"].as_array().unwrap().iter().map(|it| &it["name"]).collect();
+        assert_eq!(volumes, mounts.iter().map(|mount| &mount["name"]).collect::<Vec<_>>());
+        assert_eq!(template["metadata"]["annotations"][HOOKS], "postgres");
+    }
+
+    #[test]
+    fn another_configuration_rolls_the_workload() {
+        let mut other = sidecar();
+        other.configuration.push('\n');
+        let annotation =
+            |sidecar: &Sidecar| sidecar.template()["metadata"]["annotations"][CONFIGURATION].clone();
+        assert_ne!(annotation(&other), annotation(&sidecar()));
+        assert_eq!(annotation(&sidecar()), annotation(&sidecar()));
+    }
+}
