@@ -4,7 +4,7 @@
 
 use std::process::Command;
 
-const VERBS: [&str; 15] = [
+const VERBS: [&str; 16] = [
     "create",
     "restore",
     "undo",
@@ -15,6 +15,7 @@ const VERBS: [&str; 15] = [
     "diff",
     "transform",
     "history",
+    "hooks",
     "delete",
     "check",
     "doctor",

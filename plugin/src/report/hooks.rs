@@ -124,7 +124,7 @@ mod tests {
         Pod:         shop/db-0
         Port:        9911
         Component:   postgres 1.0.0
-        Freezes:     the\u{1b}[2J database
+        Freezes:     the␛[2J database
         State:       STUCK
         Held for:    <none>
         Last:        shop-1
