@@ -208,7 +208,7 @@ impl Group {
         let is_frozen =
             matches!(self.phase, Phase::Freeze(_) | Phase::CheckBefore | Phase::Cut | Phase::CheckAfter);
         let (began, _) = self.window.filter(|_| is_frozen)?;
-        Some(began + self.budget - (self.budget / 10).min(RESERVE))
+        Some(began + self.budget.saturating_sub((self.budget / 10).min(RESERVE)))
     }
 
     /// What a copy made in the cut is worth.

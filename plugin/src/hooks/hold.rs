@@ -77,7 +77,7 @@ impl Drive {
         let began = Instant::now();
         tokio::pin!(stopped);
         let mut is_stopped = false;
-        let mut cut: Option<Pin<Box<dyn Future<Output = Result<T, E>>>>> = Some(Box::pin(cut));
+        let mut cut: Option<Cut<'_, Result<T, E>>> = Some(Box::pin(cut));
         let mut is_cutting = false;
         let mut outcome = None;
         let mut actions = self.group.begin(began.elapsed());
@@ -121,7 +121,10 @@ impl Drive {
     }
 }
 
-async fn made<O>(cut: &mut Option<Pin<Box<dyn Future<Output = O> + '_>>>) -> O {
+/// What is done between freeze and thaw.
+type Cut<'a, O> = Pin<Box<dyn Future<Output = O> + 'a>>;
+
+async fn made<O>(cut: &mut Option<Cut<'_, O>>) -> O {
     match cut {
         Some(cut) => cut.as_mut().await,
         None => std::future::pending().await,

@@ -43,6 +43,7 @@ pub(super) fn cause_name(cause: Cause) -> &'static str {
         Cause::HookBroke => "hook-broke",
         Cause::SessionChanged => "session-changed",
         Cause::ThawFailed => "thaw-failed",
+        Cause::RuntimeKilled => "runtime-killed",
     }
 }
 
@@ -57,6 +58,7 @@ pub(super) fn broken(ending: &Ending) -> String {
         Some(Cause::HookBroke) => "the hook trapped, went beyond a limit, or did not end in time",
         Some(Cause::SessionChanged) => "another session holds it than the one that froze",
         Some(Cause::ThawFailed) => "the thaw failed in the session that froze",
+        Some(Cause::RuntimeKilled) => "the runtime was killed, and thawed when it began again",
         None => "the runtime does not say why",
     };
     format!("the freeze was not held to its end: {cause}")

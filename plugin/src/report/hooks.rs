@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use hook_protocol::{
-    lease::{Ending, Stage},
+    lease::{Ending, Expiry, Stage},
     message::HookStatus,
 };
 
@@ -50,6 +50,7 @@ pub fn show(pod: &str, port: u16, hook: &HookStatus) -> String {
         ("Port", port.to_string()),
         ("Component", shortened(&hook.component)),
         ("Freezes", shortened(&hook.freezes)),
+        ("Expiry", expiry(hook.expiry).to_owned()),
         ("State", stage(hook.state).to_owned()),
         ("Held for", shortened(hook.held_for.as_deref().unwrap_or(NONE))),
         ("Last", last.map_or_else(|| NONE.to_owned(), |last| shortened(&last.restore_point))),
@@ -72,6 +73,14 @@ fn stage(stage: Stage) -> &'static str {
         Stage::Checking => "checking",
         Stage::Thawing => "thawing",
         Stage::Stuck => "STUCK",
+    }
+}
+
+fn expiry(expiry: Expiry) -> &'static str {
+    match expiry {
+        Expiry::SessionBound => "ends with the session that made it",
+        Expiry::SelfExpiring => "ends by a timer in the application",
+        Expiry::WithoutExpiry => "ends only by a thaw",
     }
 }
 
@@ -104,6 +113,7 @@ mod tests {
             name: "db".to_owned(),
             component: "postgres 1.0.0".to_owned(),
             freezes: "the\u{1b}[2J database".to_owned(),
+            expiry: Expiry::SessionBound,
             state,
             held_for: None,
             last,
@@ -125,6 +135,7 @@ mod tests {
         Port:        9911
         Component:   postgres 1.0.0
         Freezes:     the␛[2J database
+        Expiry:      ends with the session that made it
         State:       STUCK
         Held for:    <none>
         Last:        shop-1

@@ -33,7 +33,7 @@ pub struct RuntimeArgs {
     /// Configuration of the runtime, instead of one made from the other flags
     #[arg(long, value_name = "FILE", conflicts_with = "hook", help_heading = "Hook")]
     pub config: Option<PathBuf>,
-    /// Image of the runtime; it has the components in /hooks, unless they come from a ConfigMap
+    /// Image of the runtime; it has the components in /hooks, unless they come from a config map
     #[arg(long, value_name = "IMAGE", env = "KUBECTL_BACKUP_HOOK_IMAGE", help_heading = "Hook")]
     pub image: String,
     /// Port on the loopback of the pod
@@ -70,7 +70,7 @@ pub struct InjectArgs {
     /// A secret of the hook: a key of a Secret in the namespace of the workload
     #[arg(long = "secret", value_name = "NAME=SECRET/KEY", requires = "hook", help_heading = "Hook")]
     pub secrets: Vec<String>,
-    /// Take the components from this ConfigMap instead of from the image
+    /// Take the components from this config map instead of from the image
     #[arg(long, value_name = "CONFIGMAP", help_heading = "Hook")]
     pub components_from: Option<String>,
     /// What is done.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use hook_protocol::path::is_hook_name;
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::{
     cli::hooks::place::{InjectArgs, RuntimeArgs},
@@ -102,7 +103,7 @@ fn configured(
 /// What of a configuration must be known here.
 #[derive(Deserialize)]
 struct Outline {
-    hooks: BTreeMap<String, serde::de::IgnoredAny>,
+    hooks: BTreeMap<String, Value>,
 }
 
 fn read(path: &std::path::Path) -> Result<(Vec<String>, String), UsageError> {

@@ -30,7 +30,7 @@ pub(super) async fn run(args: SelectedArgs, session: &Session) -> anyhow::Result
             printer.data(&names.join("\n"))?;
         }
         RecordFormat::Table | RecordFormat::Wide if found.hooks.is_empty() => {
-            printer.note("No hooks found. A pod names its hooks in the annotation kubectl-backup.dev/hooks.")
+            printer.note("No hooks found. A pod names its hooks in the annotation kubectl-backup.dev/hooks.");
         }
         RecordFormat::Table | RecordFormat::Wide => {
             printer.data(&table(&found.hooks).render(!args.output.no_headers))?;

@@ -36,7 +36,7 @@ fn failed() -> Answer {
 }
 
 /// Answers every call well, in the order of the calls, and says which calls there were. `cut` answers the cut.
-fn play(group: &mut Group, mut actions: Vec<Action>, cut: Option<Event>, until: Step) -> Vec<Action> {
+fn play(group: &mut Group, mut actions: Vec<Action>, cut: Option<&Event>, until: Step) -> Vec<Action> {
     let mut seen = Vec::new();
     let mut now = Duration::ZERO;
     while !actions.is_empty() {
@@ -48,7 +48,7 @@ fn play(group: &mut Group, mut actions: Vec<Action>, cut: Option<Event>, until: 
                 Action::Call(_, step) if step == until && until != Step::Thaw => continue,
                 Action::Call(member, Step::Thaw) => Event::Answered { member, answer: thawed() },
                 Action::Call(member, _) => Event::Answered { member, answer: done() },
-                Action::Cut => match &cut {
+                Action::Cut => match cut {
                     Some(event) => event.clone(),
                     None => continue,
                 },
@@ -65,7 +65,7 @@ fn play(group: &mut Group, mut actions: Vec<Action>, cut: Option<Event>, until: 
 fn ranks_freeze_in_order_and_thaw_in_reverse() {
     let mut group = Group::new(&[20, 10, 20], BUDGET);
     let begun = group.begin(Duration::ZERO);
-    let seen = play(&mut group, begun, Some(Event::Cut(Ok(()))), Step::Thaw);
+    let seen = play(&mut group, begun, Some(&Event::Cut(Ok(()))), Step::Thaw);
     let call = |step: Step| move |member: usize| Action::Call(member, step);
     let expected: Vec<Action> = [
         [0, 1, 2].map(call(Step::Prepare)).to_vec(),
@@ -103,7 +103,7 @@ fn the_least_that_any_vouches_for_counts() {
     for (member, answer) in [(0, done()), (1, done()), (0, done()), (1, least(Consistency::Filesystem))] {
         actions = group.on(Event::Answered { member, answer }, Duration::ZERO);
     }
-    play(&mut group, actions, Some(Event::Cut(Ok(()))), Step::Thaw);
+    play(&mut group, actions, Some(&Event::Cut(Ok(()))), Step::Thaw);
     assert_eq!((group.failure.clone(), group.consistency()), (None, Consistency::Filesystem));
 }
 

@@ -179,8 +179,7 @@ impl Sidecar {
 }
 
 fn digest(text: &str) -> String {
-    let digest = Sha256::digest(text.as_bytes());
-    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    format!("{:x}", Sha256::digest(text.as_bytes()))[..16].to_owned()
 }
 
 #[cfg(test)]
