@@ -1,174 +1,16 @@
 //! By the name of this module `cargo xtask test` leaves these tests out where no node can be.
 
-use std::{
-    io::{BufRead as _, BufReader, Read as _, Write as _},
-    net::TcpStream,
-    path::Path,
-    thread,
-    time::{Duration, Instant},
-};
+mod stage;
+
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use test_cluster::{
-    TestCluster,
-    hooks::{self, CONTAINER, HookRuntime, PORT, SECRETS},
-    node::images::{BUSYBOX, USER},
-    pods::{Pods, PortForward},
+    Lifetime, TestCluster,
+    hooks::{self, CONTAINER},
 };
 
-use crate::guest;
-
-/// Far beyond what is waited for, so that a busy machine fails nothing.
-const PATIENCE: Duration = Duration::from_mins(1);
-const POD: &str = "lines";
-/// The line server of the tests as a script: one process is one session, whose freeze ends with it. A pod has `$` where its
-/// command says `$$`.
-const APPLICATION: &str = r#"
-cat > /tmp/session <<'END'
-held() { [ "$(cat /tmp/frozen 2>&1)" = $$$$ ]; }
-trap '! held || rm /tmp/frozen' EXIT
-while read -r verb rest; do
-    case $verb in
-        hello) echo session-$$$$ ;;
-        freeze) echo $$$$ > /tmp/frozen; echo ok ;;
-        *)  if ! held; then echo not held; continue; fi
-            [ $verb != thaw ] || rm /tmp/frozen
-            echo ok ;;
-    esac
-done
-END
-exec nc -ll -p 7000 -e sh /tmp/session
-"#;
-
-/// The application with the runtime beside it.
-struct Stage {
-    pods: Pods,
-}
-
-impl Stage {
-    fn set() -> Self {
-        let cluster = TestCluster::of_tests_with_node().unwrap();
-        let image = hooks::load(&cluster, Path::new(env!("CARGO_BIN_EXE_hook-runtime"))).unwrap();
-        let pods = Pods::of_new_namespace(&cluster).unwrap();
-        let runtime = HookRuntime {
-            name: "hooks",
-            hooks: json!({"guest": {
-                "component": "guest.wasm",
-                "connect": ["127.0.0.1:7000"],
-                "settings": {"address": "127.0.0.1:7000"},
-                "secrets": {"password": format!("{SECRETS}/password")},
-            }}),
-            components: &[guest::component()],
-            secrets: &[("password", "secret")],
-        };
-        let mut pod = json!({
-            "apiVersion": "v1", "kind": "Pod", "metadata": {"name": POD},
-            "spec": {
-                "terminationGracePeriodSeconds": 2,
-                "securityContext": {"runAsUser": USER, "runAsGroup": USER, "fsGroup": USER},
-                "containers": [{
-                    "name": "application", "image": BUSYBOX, "command": ["sh", "-c", APPLICATION],
-                    "readinessProbe": {"tcpSocket": {"port": 7000}, "periodSeconds": 1},
-                }],
-            },
-        });
-        runtime.add_to(&mut pod, &image);
-        pods.apply(&runtime.objects().unwrap()).unwrap();
-        pods.start(&pod).unwrap();
-        hooks::wait_listening(&pods, POD).unwrap();
-        Self { pods }
-    }
-
-    /// As its administrator sees it.
-    fn is_frozen(&self) -> bool {
-        let look = "if [ -e /tmp/frozen ]; then echo frozen; fi";
-        self.pods.exec(POD, "application", &["sh", "-c", look]).unwrap() == "frozen\n"
-    }
-
-    fn wait_until(&self, what: &str, is_so: impl Fn(&Self) -> bool) {
-        let deadline = Instant::now() + PATIENCE;
-        while !is_so(self) {
-            assert!(Instant::now() < deadline, "waited in vain until {what}: {}", self.log());
-            thread::sleep(Duration::from_millis(100));
-        }
-    }
-
-    fn log(&self) -> String {
-        self.pods.logs(POD, CONTAINER).unwrap()
-    }
-
-    fn client(&self) -> Client {
-        let forward = self.pods.port_forward(POD, PORT).unwrap();
-        let stream = BufReader::new(TcpStream::connect(forward.address()).unwrap());
-        Client { stream, _forward: forward }
-    }
-
-    /// A client that has frozen the application.
-    fn freeze(&self) -> Client {
-        assert!(!self.is_frozen());
-        let mut client = self.client();
-        let uid = &self.pods.get(POD).unwrap()["metadata"]["uid"];
-        let terms = json!({
-            "restorePoint": "rp",
-            "pod": {"namespace": self.pods.namespace(), "name": POD, "uid": uid},
-            "cut": "atomic",
-            "limits": {"prepareMs": 30_000, "freezeMs": 60_000, "silenceMs": 60_000},
-        });
-        for (step, body) in [("prepare", terms.to_string()), ("freeze", String::new())] {
-            let answer = client.step(step, &body);
-            assert_eq!(answer["result"], "done", "{step}: {answer}");
-        }
-        assert!(self.is_frozen(), "{}", self.log());
-        client
-    }
-
-    /// How the last lease ended, once it has.
-    fn last(&self) -> Value {
-        let mut client = self.client();
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            let status = client.ask("GET", "/v1/hooks/guest", "");
-            if status["state"] == "free" && !status["last"].is_null() {
-                return status["last"].clone();
-            }
-            assert!(Instant::now() < deadline, "the lease does not end: {status}");
-            thread::sleep(Duration::from_millis(100));
-        }
-    }
-}
-
-/// One connection to the runtime, through a port-forward of its own.
-struct Client {
-    stream: BufReader<TcpStream>,
-    _forward: PortForward,
-}
-
-impl Client {
-    fn step(&mut self, step: &str, body: &str) -> Value {
-        self.ask("POST", &format!("/v1/hooks/guest/{step}"), body)
-    }
-
-    fn ask(&mut self, method: &str, path: &str, body: &str) -> Value {
-        let length = body.len();
-        let request =
-            format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: {length}\r\n\r\n{body}");
-        self.stream.get_mut().write_all(request.as_bytes()).unwrap();
-        let mut length = 0;
-        loop {
-            let mut line = String::new();
-            assert_ne!(self.stream.read_line(&mut line).unwrap(), 0, "the runtime has closed the connection");
-            if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
-                length = value.trim().parse().unwrap();
-            }
-            if line == "\r\n" {
-                break;
-            }
-        }
-        let mut body = vec![0; length];
-        self.stream.read_exact(&mut body).unwrap();
-        serde_json::from_slice(&body).unwrap()
-    }
-}
+use stage::{POD, Stage};
 
 #[test]
 #[ignore = "needs a node: cargo xtask test"]
@@ -209,4 +51,32 @@ fn a_killed_runtime_leaves_nothing_frozen_and_comes_back() {
     hooks::wait_listening(&stage.pods, POD).unwrap();
     let mut client = stage.freeze();
     assert_eq!(client.step("thaw", "")["result"], "thawed");
+}
+
+#[test]
+#[ignore = "needs a node: cargo xtask test"]
+fn an_api_server_that_stands_still_or_dies_leaves_nothing_frozen() {
+    let name = format!("silent-{}", std::process::id());
+    let cluster = TestCluster::start_with_node(&name, Lifetime::OfThisProcess).unwrap();
+    let stage = Stage::set_on(&cluster);
+    let application = stage.pods.container_id(POD, "application").unwrap();
+    // Past the API server, by containerd.
+    let look = "if [ -e /tmp/frozen ]; then echo frozen; fi";
+    let is_frozen = || cluster.exec_in_container(&application, &["sh", "-c", look]).unwrap() == "frozen\n";
+    let api_server = cluster.process("kube-apiserver").unwrap();
+
+    let client = stage.freeze_unless_silent(Duration::from_secs(2));
+    assert!(is_frozen());
+    api_server.suspend().unwrap();
+    stage.wait_until("it is thawed in the silence", |_| !is_frozen());
+    api_server.resume().unwrap();
+    drop(client);
+    assert_eq!(stage.last()["broken"], "silence");
+
+    let client = stage.freeze();
+    api_server.kill().unwrap();
+    stage.wait_until("it is thawed without an API server", |_| !is_frozen());
+    drop(client);
+    assert!(stage.pods.get(POD).is_err(), "the API server is not dead, so this proves nothing");
+    TestCluster::stop(&name).unwrap();
 }

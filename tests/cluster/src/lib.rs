@@ -220,6 +220,22 @@ impl TestCluster {
         node::kill_container(&node, &folder, id)
     }
 
+    /// Runs a command in a container of the cluster's node, without its API server, and gives its stdout.
+    pub fn exec_in_container(&self, id: &str, command: &[&str]) -> Result<String> {
+        let (node, folder) = self.node()?;
+        node::exec(&node, &folder, id, command)
+    }
+
+    /// The running process of a program of this cluster: `kube-apiserver`.
+    pub fn process(&self, program: &str) -> Result<ProcessIdentity> {
+        let record =
+            Record::load(&self.name)?.with_context(|| format!("cluster `{}` is not up", self.name))?;
+        let mut running = record.processes.into_iter().filter(ProcessIdentity::is_alive);
+        running
+            .find(|process| process.executable.ends_with(program))
+            .with_context(|| format!("no `{program}` runs in cluster `{}`", self.name))
+    }
+
     /// What its node has taken of the machine, and the cluster's folder.
     pub fn node(&self) -> Result<(node::NodeRecord, PathBuf)> {
         let record =

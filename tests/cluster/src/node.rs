@@ -18,6 +18,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
+    sync::atomic::{AtomicU32, Ordering},
 };
 
 use anyhow::{Context, Result, bail};
@@ -190,6 +191,19 @@ pub(crate) fn has_image(node: &NodeRecord, folder: &Path, name: &str) -> Result<
 pub(crate) fn kill_container(node: &NodeRecord, folder: &Path, id: &str) -> Result<()> {
     stdout_of(ctr(node, folder).args(["tasks", "kill", "--signal=SIGKILL", id]))?;
     Ok(())
+}
+
+/// Runs a command in a container.
+pub(crate) fn exec(node: &NodeRecord, folder: &Path, id: &str, command: &[&str]) -> Result<String> {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let name = format!("--exec-id=test-{}-{number}", std::process::id());
+    // Where the shim sees it too.
+    let pipes = folder.join("exec-pipes");
+    fs::create_dir_all(&pipes).with_context(|| format!("could not make `{}`", pipes.display()))?;
+    let mut exec = ctr(node, folder);
+    exec.args(["tasks", "exec", &name]).arg("--fifo-dir").arg(&pipes).arg(id).args(command);
+    stdout_of(&mut exec)
 }
 
 fn ctr(node: &NodeRecord, folder: &Path) -> Command {

@@ -127,15 +127,20 @@ impl Pods {
         stdout_of(self.kubectl().args(["logs", pod, "--container", container]))
     }
 
-    /// Ends the first process of a container as `kill -9` does. Its kubelet starts it again, if the pod says so.
-    pub fn kill_container(&self, pod: &str, container: &str) -> Result<()> {
+    /// The runtime's id of a container that runs or ran last.
+    pub fn container_id(&self, pod: &str, container: &str) -> Result<String> {
         let live = self.get(pod)?;
         let lists =
             ["initContainerStatuses", "containerStatuses"].map(|list| live["status"][list].as_array());
         let mut all = lists.into_iter().flatten().flatten();
         let status = all.find(|status| status["name"] == container);
         let id = status.and_then(|status| status["containerID"].as_str()?.strip_prefix("containerd://"));
-        self.cluster.kill_container(id.with_context(|| format!("`{container}` of `{pod}` does not run"))?)
+        id.map(str::to_owned).with_context(|| format!("`{container}` of `{pod}` has not run"))
+    }
+
+    /// Ends the first process of a container as `kill -9` does. Its kubelet starts it again, if the pod says so.
+    pub fn kill_container(&self, pod: &str, container: &str) -> Result<()> {
+        self.cluster.kill_container(&self.container_id(pod, container)?)
     }
 
     /// Deletes a pod and waits until it is gone.

@@ -74,6 +74,18 @@ impl ProcessIdentity {
         self.signal(&handle, Signal::KILL)
     }
 
+    /// Lets the process do nothing until [`ProcessIdentity::resume`].
+    pub fn suspend(&self) -> Result<()> {
+        let Some(handle) = self.handle() else { return Ok(()) };
+        self.signal(&handle, Signal::STOP)
+    }
+
+    /// Ends what [`ProcessIdentity::suspend`] began.
+    pub fn resume(&self) -> Result<()> {
+        let Some(handle) = self.handle() else { return Ok(()) };
+        self.signal(&handle, Signal::CONT)
+    }
+
     /// Asks the process to end, and ends it after `patience`. Does nothing to any other process.
     pub fn stop(&self, patience: Duration) -> Result<()> {
         let Some(handle) = self.handle() else { return Ok(()) };
