@@ -28,7 +28,11 @@ pub struct Configuration {
     listen: Option<SocketAddr>,
     #[serde(default)]
     metrics_listen: Option<SocketAddr>,
+    #[serde(default)]
     folder: PathBuf,
+    /// Credentials for registries, in Docker's format.
+    #[serde(default)]
+    registry_credentials: Option<PathBuf>,
     /// Where compiled components are kept.
     #[serde(default)]
     cache: Option<PathBuf>,
@@ -43,7 +47,11 @@ pub struct Configuration {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct HookConfiguration {
     /// A file in the folder.
-    pub(crate) component: PathBuf,
+    #[serde(default)]
+    component: Option<PathBuf>,
+    /// Instead of a file an artifact in a registry, by its digest.
+    #[serde(default)]
+    image: Option<String>,
     /// Digest that the file must have, in hex.
     #[serde(default)]
     pub(crate) sha256: Option<String>,
@@ -62,6 +70,55 @@ pub(crate) struct HookConfiguration {
     /// Memory that it may use.
     #[serde(default = "default_memory", rename = "memoryMiB")]
     pub(crate) memory: u32,
+}
+
+/// Where a component comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Origin<'a> {
+    /// A file in the folder.
+    File(&'a Path),
+    /// An artifact in a registry.
+    Image {
+        reference: &'a str,
+        /// Of its manifest, in hex.
+        digest: &'a str,
+    },
+}
+
+impl HookConfiguration {
+    pub(crate) fn origin(&self) -> Origin<'_> {
+        match (&self.component, &self.image) {
+            (_, Some(reference)) => {
+                Origin::Image { reference, digest: pinned(reference).unwrap_or_default() }
+            }
+            (component, None) => Origin::File(component.as_deref().unwrap_or(Path::new(""))),
+        }
+    }
+
+    /// What is wrong with where the component comes from, if anything.
+    fn misplaced(&self, hook: &str) -> Option<ConfigurationError> {
+        let hook = hook.to_owned();
+        match (&self.component, &self.image) {
+            (Some(component), None) => {
+                let parts: Vec<PathPart<'_>> = component.components().collect();
+                let is_file = matches!(parts[..], [PathPart::Normal(_)]);
+                (!is_file).then(|| ConfigurationError::Component(hook, component.clone()))
+            }
+            (None, Some(image)) if pinned(image).is_none() => {
+                Some(ConfigurationError::NotPinned(hook, image.clone()))
+            }
+            (None, Some(_)) if self.sha256.is_some() => Some(ConfigurationError::TwoDigests(hook)),
+            (None, Some(_)) => None,
+            _ => Some(ConfigurationError::Origin(hook)),
+        }
+    }
+}
+
+/// The digest that a reference ends with, in hex.
+fn pinned(reference: &str) -> Option<&str> {
+    let (_, digest) = reference.rsplit_once("@sha256:")?;
+    let hex = digest.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    (digest.len() == 64 && hex).then_some(digest)
 }
 
 fn default_memory() -> u32 {
@@ -89,6 +146,15 @@ pub enum ConfigurationError {
     /// A component outside of the folder.
     #[error("the component of hook `{0}` must be a file name in the folder: `{file}`", file = .1.display())]
     Component(String, PathBuf),
+    /// An artifact that may be another one tomorrow.
+    #[error("the image of hook `{0}` must be pinned by its digest (`…@sha256:…`): `{1}`")]
+    NotPinned(String, String),
+    /// A digest beside one.
+    #[error("the image of hook `{0}` is pinned by its digest; `sha256` is for files")]
+    TwoDigests(String),
+    /// A file and an image, or neither.
+    #[error("hook `{0}` must name either a `component` in the folder or an `image` in a registry")]
+    Origin(String),
     /// Too much memory, or none.
     #[error("`memoryMiB` of hook `{0}` must be 1 to {MOST_MEMORY}: {1}")]
     Memory(String, u32),
@@ -119,6 +185,11 @@ impl Configuration {
         &self.folder
     }
 
+    #[cfg(feature = "compiler")]
+    pub(crate) fn registry_credentials(&self) -> Option<&Path> {
+        self.registry_credentials.as_deref()
+    }
+
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
@@ -147,8 +218,8 @@ impl Configuration {
             if !hook_protocol::path::is_hook_name(name) {
                 return Err(ConfigurationError::Name(name.clone()));
             }
-            if !matches!(hook.component.components().collect::<Vec<_>>()[..], [PathPart::Normal(_)]) {
-                return Err(ConfigurationError::Component(name.clone(), hook.component.clone()));
+            if let Some(error) = hook.misplaced(name) {
+                return Err(error);
             }
             if !(1..=MOST_MEMORY).contains(&hook.memory) {
                 return Err(ConfigurationError::Memory(name.clone(), hook.memory));
@@ -189,6 +260,13 @@ mod tests {
     #[case::upper_case("folder: /h\nhooks: {DB: {component: a}}", "DNS label")]
     #[case::climbing("folder: /h\nhooks: {db: {component: ../a}}", "must be a file name in the folder")]
     #[case::absolute("folder: /h\nhooks: {db: {component: /a}}", "must be a file name in the folder")]
+    #[case::nowhere("folder: /h\nhooks: {db: {}}", "must name either a `component`")]
+    #[case::both(
+        "folder: /h\nhooks: {db: {component: a, image: r/h@sha256:0}}",
+        "must name either a `component`"
+    )]
+    #[case::tag("hooks: {db: {image: 'r.example/h:1'}}", "must be pinned by its digest")]
+    #[case::half_a_digest("hooks: {db: {image: 'r.example/h@sha256:00'}}", "must be pinned by its digest")]
     #[case::no_memory("folder: /h\nhooks: {db: {component: a, memoryMiB: 0}}", "must be 1 to 1024")]
     #[case::unknown_grant("folder: /h\nhooks: {db: {component: a, conect: []}}", "cannot be used")]
     #[case::name_for_an_address(

@@ -1,29 +1,22 @@
-//! The sandbox's engine: how components are read, checked against the configuration, and compiled.
+//! The sandbox's engine: how it is set up, how its guests give way, and what can go wrong before they run. Where
+//! components come from is in `components`.
 
-#[cfg(feature = "compiler")]
-use std::process::Command;
 use std::{
-    fmt::Write as _,
-    io,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{Arc, Condvar, Mutex, PoisonError},
     time::Duration,
 };
 
-use sha2::{Digest as _, Sha256};
-use wasmtime::component::{Component, HasSelf, Linker};
+use wasmtime::component::{HasSelf, Linker};
 
 use crate::{
-    bindings::{ApplicationHook, ApplicationHookPre, kubectl_backup::hook},
-    compiled::Compiled,
-    configuration::{Configuration, ConfigurationError},
+    bindings::{ApplicationHook, kubectl_backup::hook},
+    configuration::ConfigurationError,
     host::State,
 };
 
 /// How often a guest that computes gives way to the others, and thus how late an interruption may be.
 const TICK: Duration = Duration::from_millis(10);
-/// Bytes of a component: one with a whole Python in it has 40 million.
-const LARGEST_COMPONENT: u64 = 128 * 1024 * 1024;
 
 /// Compiles components, and lets the running ones give way.
 #[derive(Clone)]
@@ -82,6 +75,15 @@ pub enum Error {
         /// In the words of the engine.
         why: String,
     },
+    /// A component that a registry does not give.
+    #[cfg(feature = "compiler")]
+    #[error("could not get the component of hook `{hook}`")]
+    Pull {
+        /// Whose.
+        hook: String,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// The cache of compiled components.
     #[error("the compiled component of hook `{hook}` could not be had from the cache `{}`", .folder.display())]
     Cache {
@@ -137,6 +139,10 @@ impl Engine {
         Ok(Self { inner: engine, linker: Arc::new(linker), ticker })
     }
 
+    pub(crate) fn linker(&self) -> &Linker<State> {
+        &self.linker
+    }
+
     pub(crate) fn engine(&self) -> &wasmtime::Engine {
         &self.inner
     }
@@ -147,144 +153,6 @@ impl Engine {
         self.ticker.changed.notify_one();
         Running(Arc::clone(&self.ticker))
     }
-
-    /// Reads the component of a hook, and compiles it unless that was done before.
-    pub(crate) fn load(
-        &self,
-        hook: &str,
-        configuration: &Configuration,
-    ) -> Result<ApplicationHookPre<State>, Error> {
-        let source = Source::read(hook, configuration)?;
-        tracing::info!("hook {hook}: component {} ({})", source.file.display(), source.digest);
-        let component = match configuration.cache() {
-            Some(cache) => self.compiled(hook, configuration, cache, &source.digest)?,
-            None => self.compile(&source)?,
-        };
-        let ready = || ApplicationHookPre::new(self.linker.instantiate_pre(&component)?);
-        ready().map_err(|error| unusable(hook, &error))
-    }
-
-    fn compiled(
-        &self,
-        hook: &str,
-        configuration: &Configuration,
-        cache: &Path,
-        digest: &str,
-    ) -> Result<Component, Error> {
-        let failed = |source| Error::Cache { hook: hook.to_owned(), folder: cache.to_owned(), source };
-        let compiled = Compiled::open(cache).map_err(failed)?;
-        if let Some(component) = compiled.load(&self.inner, digest) {
-            return Ok(component);
-        }
-        compile_elsewhere(configuration.path()).map_err(failed)?;
-        compiled.load(&self.inner, digest).ok_or_else(|| {
-            failed(io::Error::other("what was compiled just now is not there, or is for another build"))
-        })
-    }
-
-    #[cfg(feature = "compiler")]
-    fn compile(&self, source: &Source) -> Result<Component, Error> {
-        Component::new(&self.inner, &source.bytes).map_err(|error| unusable(&source.hook, &error))
-    }
-
-    #[cfg(not(feature = "compiler"))]
-    #[expect(clippy::unused_self, reason = "with the compiler it is used")]
-    fn compile(&self, source: &Source) -> Result<Component, Error> {
-        Err(Error::Refused {
-            hook: source.hook.clone(),
-            why: "this build has no compiler, so `cache` must name a folder that one with a compiler has filled, \
-                  by `hook-runtime compile --config FILE`"
-                .to_owned(),
-        })
-    }
-
-    /// Compiles the components of all hooks into the cache of the configuration. Gives the names of those that were not
-    /// there yet.
-    #[cfg(feature = "compiler")]
-    pub fn fill_cache(&self, configuration: &Configuration) -> Result<Vec<String>, Error> {
-        let cache = configuration.cache().ok_or(Error::NoCache)?;
-        let mut filled = Vec::new();
-        for hook in configuration.hooks().keys() {
-            let failed = |source| Error::Cache { hook: hook.clone(), folder: cache.to_owned(), source };
-            let source = Source::read(hook, configuration)?;
-            let compiled = Compiled::open(cache).map_err(failed)?;
-            if compiled.load(&self.inner, &source.digest).is_some() {
-                continue;
-            }
-            let component =
-                self.inner.precompile_component(&source.bytes).map_err(|error| unusable(hook, &error))?;
-            compiled.store(&source.digest, &component).map_err(failed)?;
-            filled.push(hook.clone());
-        }
-        Ok(filled)
-    }
-}
-
-fn unusable(hook: &str, error: &wasmtime::Error) -> Error {
-    Error::Component { hook: hook.to_owned(), why: format!("{error:#}") }
-}
-
-/// In a process of its own, which takes the memory that a compiler needs along as it ends.
-#[cfg(feature = "compiler")]
-fn compile_elsewhere(configuration: &Path) -> io::Result<()> {
-    let program = std::env::current_exe()?;
-    let status = Command::new(program).arg("compile").arg("--config").arg(configuration).status()?;
-    if status.success() { Ok(()) } else { Err(io::Error::other(format!("compiling ended with {status}"))) }
-}
-
-#[cfg(not(feature = "compiler"))]
-fn compile_elsewhere(_: &Path) -> io::Result<()> {
-    Err(io::Error::other(
-        "it is not in the cache, and this build has no compiler; fill the cache by one that has, with \
-         `hook-runtime compile --config FILE`",
-    ))
-}
-
-/// A component as it was read, found to be the one that the configuration names.
-struct Source {
-    #[cfg_attr(not(feature = "compiler"), expect(dead_code, reason = "only a compiler reads it"))]
-    bytes: Vec<u8>,
-    hook: String,
-    file: PathBuf,
-    digest: String,
-}
-
-impl Source {
-    fn read(hook: &str, configuration: &Configuration) -> Result<Self, Error> {
-        let settings = &configuration.hooks()[hook];
-        let bytes = read(hook, configuration.folder(), &settings.component)?;
-        let digest = hex(&Sha256::digest(&bytes));
-        if let Some(expected) =
-            settings.sha256.as_ref().filter(|expected| !expected.eq_ignore_ascii_case(&digest))
-        {
-            let why = format!("its SHA-256 is {digest}, and the configuration names {expected}");
-            return Err(Error::Refused { hook: hook.to_owned(), why });
-        }
-        Ok(Self { bytes, hook: hook.to_owned(), file: settings.component.clone(), digest })
-    }
-}
-
-/// A mounted `ConfigMap` is links within its folder: these are followed, others are not.
-fn read(hook: &str, folder: &Path, component: &Path) -> Result<Vec<u8>, Error> {
-    let path = folder.join(component);
-    let failed = |source| Error::Read { hook: hook.to_owned(), path: path.clone(), source };
-    let refused = |why: &str| Err(Error::Refused { hook: hook.to_owned(), why: why.to_owned() });
-    let file = path.canonicalize().map_err(failed)?;
-    if !file.starts_with(folder.canonicalize().map_err(failed)?) {
-        return refused("it is a link out of the folder");
-    }
-    if std::fs::metadata(&file).map_err(failed)?.len() > LARGEST_COMPONENT {
-        return refused("it is larger than 128 MiB");
-    }
-    std::fs::read(&file).map_err(failed)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // A string takes all.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 /// Counts epochs while guests run, in a thread of its own: a guest that spins holds the other one.

@@ -8,6 +8,7 @@
 
 mod bindings;
 mod compiled;
+mod components;
 pub mod configuration;
 mod describe;
 pub mod engine;

@@ -92,7 +92,9 @@ fn said<E: Error>(outcome: Result<(), E>) -> ExitCode {
 #[cfg(feature = "compiler")]
 fn compile(config: &Path) -> Result<(), engine::Error> {
     let configuration = Configuration::read(config).map_err(engine::Error::Configuration)?;
-    let filled = Engine::new()?.fill_cache(&configuration)?;
+    let asynchronous = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let engine = Engine::new()?;
+    let filled = asynchronous.map_err(engine::Error::Thread)?.block_on(engine.fill_cache(&configuration))?;
     for hook in filled {
         tell(&format!("compiled the component of hook {hook}"));
     }

@@ -7,4 +7,5 @@ mod lease;
 mod left;
 mod operations;
 mod process;
+mod registry;
 mod start;

@@ -19,6 +19,7 @@ pub mod kill_scenario;
 pub mod node;
 pub mod pods;
 pub mod process;
+pub mod registry;
 mod starting;
 pub mod state;
 pub mod webhook;
