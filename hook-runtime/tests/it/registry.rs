@@ -15,15 +15,15 @@ use crate::{
 
 /// The guest in the registry; gives the reference that pins it.
 fn pushed(registry: &Registry) -> String {
-    let image = Image::parse(&format!("{}/hooks/guest:0.1.0", registry.address())).unwrap();
-    let component = std::fs::read(guest::component()).unwrap();
-    let asynchronous = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    asynchronous.block_on(push(&image, component, &Credentials::default())).unwrap().to_string()
+    let image = Image::parse(&format!("{}/hooks/guest:0.1.0", registry.address())).expect("a reference");
+    let component = std::fs::read(guest::component()).expect("it was built");
+    let asynchronous = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("it starts");
+    asynchronous.block_on(push(&image, component, &Credentials::default())).expect("it is pushed").to_string()
 }
 
 fn from_image(application: &Application, image: &str) -> Value {
     let mut hook = granted(application, "honest");
-    hook.as_object_mut().unwrap().remove("component");
+    hook.as_object_mut().expect("it is one").remove("component");
     hook["image"] = json!(image);
     hook
 }
