@@ -8,6 +8,7 @@ mod conflict;
 mod crash;
 mod create;
 mod damage;
+mod hooks;
 mod inspect;
 mod manners;
 mod migration;

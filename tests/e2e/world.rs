@@ -23,6 +23,8 @@ use test_cluster::TestCluster;
 static CLUSTER: OnceLock<TestCluster> = OnceLock::new();
 /// The cluster that tests restore into when they move to another.
 static OTHER_CLUSTER: OnceLock<TestCluster> = OnceLock::new();
+/// The cluster whose pods run.
+static NODE_CLUSTER: OnceLock<TestCluster> = OnceLock::new();
 /// For what the cluster does by itself. Far beyond what it takes on an idle machine.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(2);
 
@@ -51,6 +53,12 @@ impl World {
         Self::on(CLUSTER.get_or_init(|| TestCluster::of_tests("").unwrap()), Arc::new(folder))
     }
 
+    /// A fresh namespace in the cluster whose pods run.
+    pub(crate) fn on_a_node() -> Self {
+        let folder = tempfile::Builder::new().prefix("kubectl-backup-e2e-").tempdir().unwrap();
+        Self::on(NODE_CLUSTER.get_or_init(|| TestCluster::of_tests_with_node().unwrap()), Arc::new(folder))
+    }
+
     /// A fresh namespace in a second cluster; home directory and repository are those of this world.
     pub(crate) fn on_other_cluster(&self) -> Self {
         Self::on(
@@ -68,6 +76,11 @@ impl World {
         world.kubectl(&["config", "set-context", "--current", "--namespace", &world.namespace]).success();
         world.kubectl(&["create", "namespace", &world.namespace]).success();
         world
+    }
+
+    /// Its cluster.
+    pub(crate) fn cluster(&self) -> &'static TestCluster {
+        self.cluster
     }
 
     /// The namespace of this test; also that of the kubeconfig's context.

@@ -1,0 +1,356 @@
+//! Freezes through the API server in real pods. By the name of this module `cargo xtask test` leaves these tests out where
+//! no node can be.
+
+use std::{
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+use test_cluster::{
+    hooks::{self, CONTAINER, HookRuntime, SECRETS},
+    node::images::{BUSYBOX, USER},
+    pods::Pods,
+};
+
+use crate::world::World;
+
+/// Far beyond what is waited for, so that a busy machine fails nothing.
+const PATIENCE: Duration = Duration::from_mins(2);
+/// Objects in the namespace, read one a page: so the cut lasts for seconds, and something can happen in it.
+const OBJECTS: usize = 2500;
+/// What makes a cut slow.
+const SLOWLY: [&str; 5] =
+    ["create", "--chunk-size=1", "--parallel=1", "--freeze-budget=5m", "--exclude=events"];
+/// A line server: one process is one session, whose freeze ends with it. A pod has `$` where its command says `$$`.
+const APPLICATION: &str = r#"
+cat > /tmp/session <<'END'
+held() { [ "$(cat /tmp/frozen 2>&1)" = $$$$ ]; }
+trap '! held || rm /tmp/frozen' EXIT
+while read -r verb rest; do
+    case $verb in
+        hello) echo session-$$$$ ;;
+        freeze) echo $$$$ > /tmp/frozen; echo ok ;;
+        *)  if ! held; then echo not held; continue; fi
+            [ $verb != thaw ] || rm /tmp/frozen
+            echo ok ;;
+    esac
+done
+END
+exec nc -ll -p 7000 -e sh /tmp/session
+"#;
+
+/// The component of the runtime's tests.
+fn component() -> PathBuf {
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/../hook-runtime/tests/guests");
+    let target = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("guests");
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.current_dir(source);
+    cargo.args(["build", "--release", "--locked", "--target", "wasm32-wasip2", "--target-dir"]).arg(&target);
+    for variable in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_TARGET", "RUSTC_WRAPPER"] {
+        cargo.env_remove(variable);
+    }
+    assert!(cargo.status().unwrap().success(), "the guest needs `rustup target add wasm32-wasip2`");
+    target.join("wasm32-wasip2/release/guest.wasm")
+}
+
+/// Applications, each with a runtime beside it, in a namespace with many objects.
+struct Stage {
+    world: World,
+    pods: Pods,
+}
+
+impl Stage {
+    fn set(names: &[&str]) -> Self {
+        let world = World::on_a_node();
+        let image = hooks::load(world.cluster(), &hooks::built().unwrap()).unwrap();
+        let pods = Pods::of_namespace(world.cluster(), world.namespace());
+        world.wait_until("the service account", || world.object("sa/default").is_some());
+        let component = component();
+        let runtime = HookRuntime {
+            name: "hooks",
+            hooks: json!({"guest": {
+                "component": "guest.wasm",
+                "connect": ["127.0.0.1:7000"],
+                "settings": {"address": "127.0.0.1:7000"},
+                "secrets": {"password": format!("{SECRETS}/password")},
+            }}),
+            components: &[&component],
+            secrets: &[("password", "secret")],
+        };
+        pods.apply(&runtime.objects().unwrap()).unwrap();
+        let stage = Self { world, pods };
+        for name in names {
+            let mut pod = application(name);
+            runtime.add_to(&mut pod, &image);
+            stage.pods.apply(&pod).unwrap();
+        }
+        for name in names {
+            stage.pods.wait_ready(name).unwrap();
+            hooks::wait_listening(&stage.pods, name).unwrap();
+        }
+        stage
+    }
+
+    fn fill(&self) {
+        let object = |index: usize| json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": format!("many-{index}")}});
+        let items: Vec<Value> = (0..OBJECTS).map(object).collect();
+        self.world.apply(&json!({"apiVersion": "v1", "kind": "List", "items": items}).to_string());
+    }
+
+    /// As its administrator sees it. A pod that is about to go may not be asked any more.
+    fn is_frozen(&self, pod: &str) -> bool {
+        let look = "if [ -e /tmp/frozen ]; then echo frozen; fi";
+        self.pods.exec(pod, "application", &["sh", "-c", look]).is_ok_and(|answer| answer == "frozen\n")
+    }
+
+    fn wait_frozen(&self, pod: &str, expected: bool) {
+        let deadline = Instant::now() + PATIENCE;
+        while self.is_frozen(pod) != expected {
+            assert!(Instant::now() < deadline, "{pod} does not become frozen: {expected}");
+        }
+    }
+
+    /// A slow backup whose applications are frozen now.
+    fn begin(&self, more: &[&str]) -> Child {
+        let arguments: Vec<&str> = SLOWLY.iter().chain(more).copied().collect();
+        let mut command = self.world.command(&arguments);
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        self.wait_frozen("db-0", true);
+        child
+    }
+
+    /// How the last lease of a pod's hook ended.
+    fn last(&self, pod: &str) -> Value {
+        let status = ["hooks", "status", &format!("pod/{pod}"), "-o", "json"];
+        let status = self.world.kubectl_backup(&status).success().json();
+        assert_eq!(status["items"][0]["state"], "free", "{status}");
+        status["items"][0]["last"].clone()
+    }
+}
+
+fn application(name: &str) -> Value {
+    json!({
+        "apiVersion": "v1", "kind": "Pod",
+        "metadata": {"name": name, "labels": {"app": "lines"}, "annotations": {"kubectl-backup.dev/hooks": "guest"}},
+        "spec": pod_spec(),
+    })
+}
+
+fn pod_spec() -> Value {
+    json!({
+        "terminationGracePeriodSeconds": 2,
+        "securityContext": {"runAsUser": USER, "runAsGroup": USER, "fsGroup": USER},
+        "containers": [{
+            "name": "application", "image": BUSYBOX, "command": ["sh", "-c", APPLICATION],
+            "readinessProbe": {"tcpSocket": {"port": 7000}, "periodSeconds": 1},
+        }],
+    })
+}
+
+/// Its exit code and what it said on stderr.
+fn ended(child: Child) -> (Option<i32>, String) {
+    let output = child.wait_with_output().unwrap();
+    (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+fn signal(child: &Child, signal: Signal) {
+    let id = i32::try_from(child.id()).unwrap();
+    kill_process(Pid::from_raw(id).unwrap(), signal).unwrap();
+}
+
+#[test]
+#[ignore = "needs a node: cargo xtask test"]
+fn a_backup_freezes_all_applications_and_tells_how() {
+    let stage = Stage::set(&["db-0", "db-1"]);
+    let world = &stage.world;
+    let listed = world.kubectl_backup(&["hooks", "list", "-o", "json"]).success().json();
+    assert_eq!(listed["items"].as_array().map(Vec::len), Some(2), "{listed}");
+    let tested =
+        world.kubectl_backup(&["hooks", "test", "pod/db-0", "pod/db-1", "-o", "json"]).success().json();
+    assert_eq!(
+        (&tested["consistency"], &tested["hooks"][1]["end"]),
+        (&json!("application"), &json!("thawed"))
+    );
+    let dry = world.kubectl_backup(&["create", "--dry-run"]).success();
+    assert!(dry.stderr.contains("would freeze: guest of pod"), "{}", dry.stderr);
+    assert_eq!(stage.last("db-0")["restorePoint"].as_str().map(|it| it.starts_with("test-")), Some(true));
+    let made = world.kubectl_backup(&["create"]).success();
+    assert!(made.stdout.contains("application-consistent"), "{}", made.stdout);
+    let saved = world.kubectl_backup(&["describe", "-o", "json"]).success().json();
+    let freeze = &saved["freeze"];
+    assert_eq!(freeze["consistency"], "application", "{freeze}");
+    assert_eq!(freeze["namespaces"], json!([world.namespace()]));
+    for hook in freeze["hooks"].as_array().unwrap() {
+        assert_eq!((&hook["end"], &hook["consistency"]), (&json!("thawed"), &json!("application")), "{hook}");
+        assert!(hook["session"].as_str().is_some_and(|session| session.starts_with("session-")), "{hook}");
+        assert_eq!(hook["steps"].as_array().map(Vec::len), Some(5), "{hook}");
+    }
+    assert!(freeze["frozenMs"].as_u64() >= freeze["cutMs"].as_u64(), "{freeze}");
+    assert_eq!((stage.is_frozen("db-0"), stage.is_frozen("db-1")), (false, false));
+    // What was read while all stood still is all there, each object once.
+    let kinds = ["pods", "configmaps", "secrets", "serviceaccounts"];
+    for kind in kinds {
+        let live = world.kubectl(&["get", kind, "-o", "name"]).success().stdout.lines().count();
+        let saved = world.kubectl_backup(&["ls", "latest", kind, "-o", "json"]).success().json();
+        let saved = saved["items"].as_array().map_or(0, Vec::len);
+        // Those that every namespace gets are left out.
+        assert!(saved + 1 >= live && saved <= live, "{kind}: {live} are there, {saved} are saved");
+    }
+    world.kubectl_backup(&["check", "--read-data"]).success();
+}
+
+#[test]
+#[ignore = "needs a node: cargo xtask test"]
+fn whatever_happens_in_the_cut_everything_thaws_and_the_restore_point_is_honest() {
+    let stage = Stage::set(&["db-0", "db-1"]);
+    stage.fill();
+    let world = &stage.world;
+
+    // The program is killed: nobody says anything, and the runtimes thaw.
+    let mut child = stage.begin(&[]);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    for pod in ["db-0", "db-1"] {
+        stage.wait_frozen(pod, false);
+        assert_eq!(stage.last(pod)["broken"], "connection-lost");
+    }
+    assert_eq!(world.restore_points(), 0);
+
+    // Ctrl-C: thawed before it ends, as asked.
+    let child = stage.begin(&[]);
+    signal(&child, Signal::INT);
+    let (code, said) = ended(child);
+    assert_eq!((stage.is_frozen("db-0"), stage.is_frozen("db-1")), (false, false));
+    assert_eq!((code, stage.last("db-0")["broken"].is_null()), (Some(1), true), "{said}");
+    assert!(said.contains("what was frozen is thawed"), "{said}");
+    assert_eq!(world.restore_points(), 0);
+
+    // The budget: the cut is given up.
+    let over = [&SLOWLY[..3], &["--freeze-budget=1s"]].concat();
+    let required = world.kubectl_backup(&over).exits_with(1);
+    assert!(required.stderr.contains("within the budget of 1 s"), "{}", required.stderr);
+    assert!(!stage.is_frozen("db-0") && stage.last("db-0")["broken"].is_null());
+    assert_eq!(world.restore_points(), 0);
+    let preferred = world.kubectl_backup(&[&over[..], &["--hooks=prefer"]].concat()).exits_with(3);
+    assert!(preferred.stdout.contains("crash-consistent"), "{}", preferred.stdout);
+    assert_eq!(world.restore_points(), 1);
+    let saved = world.kubectl_backup(&["describe", "-o", "json"]).success().json();
+    assert_eq!(
+        (&saved["freeze"]["consistency"], &saved["freeze"]["hooks"][0]["end"]),
+        (&json!("crash"), &json!("thawed"))
+    );
+
+    // A runtime is killed: its session goes, and the other thaws.
+    let child = stage.begin(&[]);
+    stage.pods.kill_container("db-1", CONTAINER).unwrap();
+    let (code, said) = ended(child);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("hook guest of pod") && said.contains("/db-1 was lost"), "{said}");
+    assert_eq!((stage.is_frozen("db-0"), stage.is_frozen("db-1")), (false, false));
+    assert_eq!(world.restore_points(), 1);
+    stage.pods.wait_ready("db-1").unwrap();
+    wait_answering(&stage, "db-1");
+
+    // A pod is deleted: the restore point says that its hook cannot be asked.
+    let child = stage.begin(&["--hooks=prefer"]);
+    stage.world.kubectl(&["delete", "pod", "db-1", "--wait=false", "--grace-period=1"]).success();
+    let (code, said) = ended(child);
+    assert_eq!(code, Some(3), "{said}");
+    assert!(!stage.is_frozen("db-0"));
+    assert_eq!(world.restore_points(), 2);
+    let saved = world.kubectl_backup(&["describe", "-o", "json"]).success().json();
+    assert_eq!(saved["freeze"]["consistency"], "crash", "{}", saved["freeze"]);
+    world.kubectl_backup(&["check", "--read-data"]).success();
+}
+
+/// A runtime that was started anew compiles its component first.
+fn wait_answering(stage: &Stage, pod: &str) {
+    let deadline = Instant::now() + PATIENCE;
+    while stage.world.kubectl_backup(&["hooks", "status", &format!("pod/{pod}")]).code != 0 {
+        assert!(Instant::now() < deadline, "the runtime of {pod} does not answer");
+        thread::sleep(Duration::from_millis(500));
+    }
+}
+
+#[test]
+#[ignore = "needs a node: cargo xtask test"]
+fn an_injected_runtime_freezes_and_an_ejected_one_is_gone() {
+    let (world, image) = deployed();
+    rolled_out(&world);
+    world
+        .kubectl_backup(&[
+            "hooks",
+            "inject",
+            "deploy/lines",
+            "--hook=guest",
+            "--connect=127.0.0.1:7000",
+            "--setting=address=127.0.0.1:7000",
+            "--secret=password=hooks/password",
+            "--components-from=hooks",
+            "--image",
+            &image,
+            "--yes",
+        ])
+        .success();
+    rolled_out(&world);
+    let deadline = Instant::now() + PATIENCE;
+    while world.kubectl_backup(&["hooks", "status", "deploy/lines"]).code != 0 {
+        assert!(Instant::now() < deadline, "the injected runtime does not answer");
+        thread::sleep(Duration::from_millis(500));
+    }
+    let name = world.kubectl(&["get", "pods", "-l", "app=lines", "-o", "jsonpath={.items[0].metadata.name}"]);
+    let name = name.success().stdout;
+    // It has the token of no service account, and runs as nobody that matters.
+    let live = world.object(&format!("pod/{name}")).unwrap();
+    let sidecar = &live["spec"]["initContainers"][0];
+    let mounts = sidecar["volumeMounts"].as_array().unwrap();
+    assert!(
+        mounts.iter().all(|mount| !mount["name"].as_str().unwrap().starts_with("kube-api-access")),
+        "{mounts:?}"
+    );
+    let tested = world.kubectl_backup(&["hooks", "test", "deploy/lines", "-o", "json"]).success().json();
+    assert_eq!(tested["consistency"], "application", "{tested}");
+    let made = world.kubectl_backup(&["create"]).success();
+    assert!(made.stdout.contains("application-consistent"), "{}", made.stdout);
+    world.kubectl_backup(&["hooks", "eject", "deploy/lines", "--yes"]).success();
+    rolled_out(&world);
+    world.wait_until("its pods are replaced", || {
+        world.kubectl_backup(&["hooks", "list", "-o", "json"]).json()["items"] == json!([])
+    });
+    world.kubectl_backup(&["create"]).success();
+}
+
+/// An application in a Deployment, what an injected runtime needs, and the image of that.
+fn deployed() -> (World, String) {
+    let world = World::on_a_node();
+    let image = hooks::load(world.cluster(), &hooks::built().unwrap()).unwrap();
+    let pods = Pods::of_namespace(world.cluster(), world.namespace());
+    let component = component();
+    let objects = HookRuntime {
+        name: "hooks",
+        hooks: json!({}),
+        components: &[&component],
+        secrets: &[("password", "secret")],
+    };
+    pods.apply(&objects.objects().unwrap()).unwrap();
+    world.apply(
+        &json!({
+            "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "lines"},
+            "spec": {
+                "selector": {"matchLabels": {"app": "lines"}},
+                "strategy": {"type": "Recreate"},
+                "template": {"metadata": {"labels": {"app": "lines"}}, "spec": pod_spec()},
+            },
+        })
+        .to_string(),
+    );
+    (world, image)
+}
+
+fn rolled_out(world: &World) {
+    world.kubectl(&["rollout", "status", "deploy/lines", "--timeout=180s"]).success();
+}
