@@ -1,8 +1,14 @@
 //! `cargo xtask cluster`: clusters for tests, by hand.
 
-use anyhow::Result;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result};
 use clap::Subcommand;
-use test_cluster::{Lifetime, NODE_SUFFIX, TestCluster, node, state::Health};
+use test_cluster::{
+    Lifetime, NODE_SUFFIX, TestCluster,
+    node::{self, images},
+    state::Health,
+};
 
 use crate::shell::say;
 
@@ -29,6 +35,14 @@ pub(crate) enum ClusterVerb {
         /// All that were started by this user
         #[arg(long, conflicts_with = "name")]
         all: bool,
+    },
+    /// Put a program of this machine into an image on the node of a cluster, and print the image's name
+    Image {
+        /// The program; it is what a container of the image runs
+        program: PathBuf,
+        /// Which cluster
+        #[arg(long, default_value = "e2e-node")]
+        name: String,
     },
     /// Show the clusters that were started and not stopped
     Status {
@@ -58,6 +72,13 @@ pub(crate) fn run(verb: ClusterVerb) -> Result<()> {
                 down(&record.name)?;
             }
             Ok(())
+        }
+        ClusterVerb::Image { program, name } => {
+            let cluster = TestCluster::find(&name)?;
+            let cluster = cluster.with_context(|| {
+                format!("cluster `{name}` is not up: start it with `cargo xtask cluster up --node`")
+            })?;
+            print(&images::load_program(&cluster, &program)?)
         }
         ClusterVerb::Status { name } => status(name.as_deref()),
     }

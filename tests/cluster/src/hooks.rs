@@ -1,7 +1,7 @@
 //! The runtime of hooks as a native sidecar in a test's pod.
 //!
-//! Its program gets into an image of its own; its configuration and its components come by a `ConfigMap`, its secrets by a
-//! Secret, as they would for a user.
+//! Its program gets into an image of its own; its configuration and its components come by a `ConfigMap`, its secrets by
+//! a Secret, as they would for a user.
 
 use std::{
     env, fs,
@@ -13,7 +13,6 @@ use std::{
 use anyhow::{Context, Result, bail};
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use serde_json::{Map, Value, json};
-use sha2::{Digest as _, Sha256};
 
 use crate::{
     TestCluster,
@@ -103,13 +102,7 @@ impl HookRuntime<'_> {
 
 /// Gives the node an image of the runtime, and says its name. The same program again costs nothing.
 pub fn load(cluster: &TestCluster, program: &Path) -> Result<String> {
-    let content = fs::read(program).with_context(|| format!("could not read `{}`", program.display()))?;
-    let digest = format!("{:x}", Sha256::digest(&content));
-    let name = format!("localhost/{CONTAINER}:{}", &digest[..16]);
-    if !cluster.has_image(&name)? {
-        cluster.load_image(images::of_program(&name, program)?)?;
-    }
-    Ok(name)
+    images::load_program(cluster, program)
 }
 
 /// Waits until the runtime in a pod listens: it compiles its components first, which a probe of the pod cannot see.

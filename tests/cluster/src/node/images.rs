@@ -3,8 +3,9 @@
 use std::{fs, path::Path, process::Command};
 
 use anyhow::{Context, Result};
+use sha2::{Digest as _, Sha256};
 
-use crate::stdout_of;
+use crate::{TestCluster, stdout_of};
 
 use super::{
     configuration::PAUSE,
@@ -46,6 +47,20 @@ fn debian() -> Result<Image> {
         image = image.link(folder, &format!("usr/{folder}"))?;
     }
     Ok(image.folder("tmp", 0o1777)?.entrypoint(&["/bin/sh"]))
+}
+
+/// Gives the cluster's node an image with this program, and says its name: that of the file, with its digest for a tag.
+/// The same program again costs nothing.
+pub fn load_program(cluster: &TestCluster, program: &Path) -> Result<String> {
+    let content = fs::read(program).with_context(|| format!("could not read `{}`", program.display()))?;
+    let file = program.file_name().and_then(|name| name.to_str());
+    let file = file.with_context(|| format!("`{}` has no name for an image", program.display()))?;
+    let digest = format!("{:x}", Sha256::digest(&content));
+    let name = format!("localhost/{}:{}", file.to_ascii_lowercase(), &digest[..16]);
+    if !cluster.has_image(&name)? {
+        cluster.load_image(of_program(&name, program)?)?;
+    }
+    Ok(name)
 }
 
 /// An image with one program that is started as it is, and with the libraries that it is linked to.
