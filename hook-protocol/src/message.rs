@@ -7,11 +7,13 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use crate::{
     lease::{Ending, Refusal},
     milliseconds,
-    receipt::{Oversized, Receipt},
+    receipt::{Fact, Oversized, Receipt, bounded_facts},
 };
 
 /// Bytes of a request. One with as many volumes as a pod can have is some kilobytes.
 pub const LARGEST_REQUEST: usize = 64 * 1024;
+/// Bytes of a request after a restore: the facts of a receipt at their bounds, in base64.
+pub const LARGEST_RESTORED: usize = 512 * 1024;
 /// Bytes of an answer: a receipt at its bounds, in base64, with escapes, and room for its frame.
 pub const LARGEST_ANSWER: usize = 2 * 1024 * 1024;
 /// Bytes of a name that comes from Kubernetes.
@@ -35,6 +37,32 @@ pub struct Terms {
     /// How long it may last.
     #[serde(default)]
     pub limits: Limits,
+}
+
+/// What came back, and what the thaw wrote down about it. The body of `recover` and `verify`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Restored {
+    /// Id of the restore point that was restored.
+    pub restore_point: String,
+    /// The pod whose hook is asked.
+    pub pod: Pod,
+    /// The volumes that came back.
+    #[serde(default)]
+    pub volumes: Vec<Volume>,
+    /// How they had been cut.
+    pub cut: Cut,
+    /// The facts of the receipt of the thaw.
+    #[serde(default)]
+    pub facts: Vec<Fact>,
+    /// How long it may take.
+    #[serde(rename = "budgetMs", with = "milliseconds", default = "restored_budget")]
+    pub budget: Duration,
+}
+
+/// As long as a preparation may take.
+fn restored_budget() -> Duration {
+    Limits::default().prepare
 }
 
 /// Identity of a pod.
@@ -241,6 +269,9 @@ pub enum Malformed {
     /// A limit of zero, or beyond the most.
     #[error("a limit is zero or beyond the most that may be asked: {0:?}")]
     Limits(Limits),
+    /// A budget of zero, or beyond the most.
+    #[error("the budget is zero or beyond the most that may be asked: {0:?}")]
+    Budget(Duration),
     /// A receipt that is too large.
     #[error("the receipt is too large")]
     Receipt(#[source] Oversized),
@@ -249,22 +280,19 @@ pub enum Malformed {
 /// Reads the body of `prepare`.
 pub fn parse_terms(body: &[u8]) -> Result<Terms, Malformed> {
     let terms: Terms = parse(body, LARGEST_REQUEST)?;
-    let names = [
-        ("restorePoint", &terms.restore_point),
-        ("pod.namespace", &terms.pod.namespace),
-        ("pod.name", &terms.pod.name),
-        ("pod.uid", &terms.pod.uid),
-    ];
-    let volumes = terms.volumes.iter().flat_map(|volume| {
-        [Some(&volume.name), volume.claim.as_ref()].into_iter().flatten().map(|name| ("volumes", name))
-    });
-    if let Some((field, _)) = names.into_iter().chain(volumes).find(|(_, name)| !is_plain(name)) {
-        return Err(Malformed::Name(field));
-    }
-    if terms.volumes.len() > MOST_VOLUMES {
-        return Err(Malformed::Volumes);
-    }
+    are_plain(&terms.restore_point, &terms.pod, &terms.volumes)?;
     if terms.limits.within() { Ok(terms) } else { Err(Malformed::Limits(terms.limits)) }
+}
+
+/// Reads the body of `recover` and `verify`.
+pub fn parse_restored(body: &[u8]) -> Result<Restored, Malformed> {
+    let restored: Restored = parse(body, LARGEST_RESTORED)?;
+    are_plain(&restored.restore_point, &restored.pod, &restored.volumes)?;
+    bounded_facts(&restored.facts).map_err(Malformed::Receipt)?;
+    if restored.budget.is_zero() || restored.budget > Limits::MOST.prepare {
+        return Err(Malformed::Budget(restored.budget));
+    }
+    Ok(restored)
 }
 
 /// Reads an answer.
@@ -286,6 +314,23 @@ fn parse<T: DeserializeOwned>(body: &[u8], most: usize) -> Result<T, Malformed> 
         return Err(Malformed::Large(body.len(), most));
     }
     serde_json::from_slice(body).map_err(Malformed::Json)
+}
+
+fn are_plain(restore_point: &str, pod: &Pod, volumes: &[Volume]) -> Result<(), Malformed> {
+    let names = [
+        ("restorePoint", restore_point),
+        ("pod.namespace", &pod.namespace),
+        ("pod.name", &pod.name),
+        ("pod.uid", &pod.uid),
+    ];
+    let of_volumes = volumes.iter().flat_map(|volume| {
+        let names = [Some(volume.name.as_str()), volume.claim.as_deref()];
+        names.into_iter().flatten().map(|name| ("volumes", name))
+    });
+    if let Some((field, _)) = names.into_iter().chain(of_volumes).find(|(_, name)| !is_plain(name)) {
+        return Err(Malformed::Name(field));
+    }
+    if volumes.len() > MOST_VOLUMES { Err(Malformed::Volumes) } else { Ok(()) }
 }
 
 /// Names end in logs and in SQL comments: what Kubernetes would not give is not taken.

@@ -16,6 +16,8 @@ pub enum Route {
     Status(String),
     /// `POST /v1/hooks/NAME/STEP`.
     Step(String, Step),
+    /// `POST /v1/hooks/NAME/STEP`, after a restore.
+    AfterRestore(String, AfterRestore),
     /// `GET /healthz`: the process answers. Says nothing of freezes, so that no probe restarts a runtime that holds one.
     Health,
     /// `GET /metrics`: what was counted, for Prometheus.
@@ -50,6 +52,29 @@ impl Step {
     }
 }
 
+/// What a hook is asked to do after a restore. No lease is needed for it, and none may be held. The body is
+/// [`Restored`](crate::message::Restored).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum AfterRestore {
+    /// Before the application starts: does what the receipt of the thaw said must be done.
+    Recover,
+    /// With the application running: asks it whether it is whole.
+    Verify,
+}
+
+impl AfterRestore {
+    /// Both, in their order.
+    pub const ALL: [Self; 2] = [Self::Recover, Self::Verify];
+
+    /// Its name, as in the path and in the WIT package.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Recover => "recover",
+            Self::Verify => "verify",
+        }
+    }
+}
+
 /// Whether this can be the name of a hook: a DNS label, so that it needs no quoting anywhere.
 pub fn is_hook_name(name: &str) -> bool {
     (1..=LONGEST_NAME).contains(&name.len())
@@ -69,8 +94,12 @@ impl Route {
             ("POST", ["v1", "heartbeat"]) => Some(Self::Heartbeat),
             ("GET", ["v1", "hooks", name]) if is_hook_name(name) => Some(Self::Status((*name).to_owned())),
             ("POST", ["v1", "hooks", name, step]) if is_hook_name(name) => {
-                let step = Step::ALL.into_iter().find(|known| known.name() == *step)?;
-                Some(Self::Step((*name).to_owned(), step))
+                let name = (*name).to_owned();
+                if let Some(step) = Step::ALL.into_iter().find(|known| known.name() == *step) {
+                    return Some(Self::Step(name, step));
+                }
+                let step = AfterRestore::ALL.into_iter().find(|known| known.name() == *step)?;
+                Some(Self::AfterRestore(name, step))
             }
             _ => None,
         }
@@ -80,7 +109,7 @@ impl Route {
     pub fn method(&self) -> &'static str {
         match self {
             Self::Runtime | Self::Status(_) | Self::Health | Self::Metrics => "GET",
-            Self::Heartbeat | Self::Step(..) => "POST",
+            Self::Heartbeat | Self::Step(..) | Self::AfterRestore(..) => "POST",
         }
     }
 }
@@ -95,6 +124,7 @@ impl fmt::Display for Route {
             Self::Heartbeat => formatter.write_str("/v1/heartbeat"),
             Self::Status(name) => write!(formatter, "/v1/hooks/{name}"),
             Self::Step(name, step) => write!(formatter, "/v1/hooks/{name}/{}", step.name()),
+            Self::AfterRestore(name, step) => write!(formatter, "/v1/hooks/{name}/{}", step.name()),
         }
     }
 }
@@ -112,6 +142,7 @@ mod tests {
     #[case(Route::Heartbeat)]
     #[case(Route::Status("postgres".to_owned()))]
     #[case(Route::Step("my-db-2".to_owned(), Step::Thaw))]
+    #[case(Route::AfterRestore("postgres".to_owned(), AfterRestore::Recover))]
     fn reads_what_it_writes(#[case] route: Route) {
         assert_eq!(Route::parse(route.method(), &route.to_string()), Some(route));
     }

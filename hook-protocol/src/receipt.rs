@@ -101,17 +101,11 @@ pub enum Oversized {
 impl Receipt {
     /// Refuses what is too large to keep in a restore point.
     pub fn bounded(self) -> Result<Self, Oversized> {
-        let holds = |bound: bool, otherwise: Oversized| if bound { Ok(()) } else { Err(otherwise) };
         holds(
             self.session.as_ref().is_none_or(|session| session.len() <= LONGEST_SESSION),
             Oversized::Session,
         )?;
-        holds(self.facts.len() <= MOST_FACTS, Oversized::Facts)?;
-        holds(self.facts.iter().all(|fact| (1..=LONGEST_NAME).contains(&fact.name.len())), Oversized::Name)?;
-        holds(
-            self.facts.iter().map(|fact| fact.value.len()).sum::<usize>() <= MOST_FACT_BYTES,
-            Oversized::Bytes,
-        )?;
+        bounded_facts(&self.facts)?;
         holds(self.needs.len() <= MOST_NEEDS, Oversized::Needs)?;
         let short = |need: &Need| match need {
             Need::Recover => true,
@@ -120,6 +114,17 @@ impl Receipt {
         holds(self.needs.iter().all(short), Oversized::Instruction)?;
         Ok(self)
     }
+}
+
+/// Refuses more than a receipt has.
+pub(crate) fn bounded_facts(facts: &[Fact]) -> Result<(), Oversized> {
+    holds(facts.len() <= MOST_FACTS, Oversized::Facts)?;
+    holds(facts.iter().all(|fact| (1..=LONGEST_NAME).contains(&fact.name.len())), Oversized::Name)?;
+    holds(facts.iter().map(|fact| fact.value.len()).sum::<usize>() <= MOST_FACT_BYTES, Oversized::Bytes)
+}
+
+fn holds(bound: bool, otherwise: Oversized) -> Result<(), Oversized> {
+    if bound { Ok(()) } else { Err(otherwise) }
 }
 
 impl FactValue {

@@ -2,7 +2,11 @@
 
 use std::path::Path;
 
-use hook_protocol::{message::FailureKind, path::Step, receipt::Consistency};
+use hook_protocol::{
+    message::FailureKind,
+    path::{AfterRestore, Step},
+    receipt::Consistency,
+};
 use wit_parser::{Docs, PackageId, Resolve, TypeDefKind};
 
 fn package() -> (Resolve, PackageId) {
@@ -90,7 +94,8 @@ fn the_protocol_knows_every_kind_of_failure_and_consistency() {
 fn every_step_of_the_protocol_is_one_of_a_hook() {
     let (resolve, package) = package();
     let hook = &resolve.interfaces[resolve.packages[package].interfaces["hook"]];
-    for step in Step::ALL {
-        assert!(hook.functions.contains_key(step.name()), "{}", step.name());
+    let names = Step::ALL.map(Step::name).into_iter().chain(AfterRestore::ALL.map(AfterRestore::name));
+    for name in names {
+        assert!(hook.functions.contains_key(name), "{name}");
     }
 }

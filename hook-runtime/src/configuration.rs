@@ -67,6 +67,9 @@ pub(crate) struct HookConfiguration {
     /// Mount points that it may have frozen.
     #[serde(default)]
     pub(crate) mounts: BTreeMap<String, PathBuf>,
+    /// Folders that it may read and write in `recover`, where each is `/NAME`.
+    #[serde(default)]
+    pub(crate) folders: BTreeMap<String, PathBuf>,
     /// Memory that it may use.
     #[serde(default = "default_memory", rename = "memoryMiB")]
     pub(crate) memory: u32,
@@ -155,6 +158,9 @@ pub enum ConfigurationError {
     /// A file and an image, or neither.
     #[error("hook `{0}` must name either a `component` in the folder or an `image` in a registry")]
     Origin(String),
+    /// The name of a folder.
+    #[error("a folder of hook `{0}` must be named by a DNS label of at most 63 characters: `{1}`")]
+    Folder(String, String),
     /// Too much memory, or none.
     #[error("`memoryMiB` of hook `{0}` must be 1 to {MOST_MEMORY}: {1}")]
     Memory(String, u32),
@@ -221,6 +227,11 @@ impl Configuration {
             if let Some(error) = hook.misplaced(name) {
                 return Err(error);
             }
+            if let Some(folder) =
+                hook.folders.keys().find(|folder| !hook_protocol::path::is_hook_name(folder))
+            {
+                return Err(ConfigurationError::Folder(name.clone(), folder.clone()));
+            }
             if !(1..=MOST_MEMORY).contains(&hook.memory) {
                 return Err(ConfigurationError::Memory(name.clone(), hook.memory));
             }
@@ -245,6 +256,7 @@ mod tests {
         assert_eq!(configuration.listen(), LISTEN);
         let hook = &configuration.hooks()["db"];
         assert!(hook.connect.is_empty() && hook.secrets.is_empty() && hook.mounts.is_empty());
+        assert!(hook.folders.is_empty());
         assert_eq!(hook.memory, MEMORY);
     }
 
@@ -267,6 +279,10 @@ mod tests {
     )]
     #[case::tag("hooks: {db: {image: 'r.example/h:1'}}", "must be pinned by its digest")]
     #[case::half_a_digest("hooks: {db: {image: 'r.example/h@sha256:00'}}", "must be pinned by its digest")]
+    #[case::folder_with_a_path(
+        "folder: /h\nhooks: {db: {component: a, folders: {a/b: /d}}}",
+        "a folder of hook `db`"
+    )]
     #[case::no_memory("folder: /h\nhooks: {db: {component: a, memoryMiB: 0}}", "must be 1 to 1024")]
     #[case::unknown_grant("folder: /h\nhooks: {db: {component: a, conect: []}}", "cannot be used")]
     #[case::name_for_an_address(

@@ -8,7 +8,7 @@ mod mounts;
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc};
 
 use wasmtime::{StoreLimits, component::ResourceTable};
-use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView, sockets::SocketAddrUse};
+use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxView, WasiView, sockets::SocketAddrUse};
 
 pub(crate) use self::{log::HookLog, mounts::Mounts};
 use crate::{
@@ -24,6 +24,8 @@ pub(crate) struct Grants {
     pub(crate) settings: BTreeMap<String, String>,
     pub(crate) secrets: BTreeMap<String, PathBuf>,
     pub(crate) mounts: Mounts,
+    /// There in `recover` alone.
+    pub(crate) folders: BTreeMap<String, PathBuf>,
 }
 
 impl Grants {
@@ -33,8 +35,18 @@ impl Grants {
             settings,
             secrets: configuration.secrets.clone(),
             mounts: Mounts::new(&configuration.mounts),
+            folders: configuration.folders.clone(),
         }
     }
+}
+
+/// Whether an instance has the granted folders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Folders {
+    /// As in every call but `recover`: what a database writes is not for a hook beside it.
+    Hidden,
+    /// To read and to write.
+    Writable,
 }
 
 /// What the runtime keeps for one instance.
@@ -47,10 +59,24 @@ pub(crate) struct State {
 }
 
 impl State {
-    /// Nothing of WASI has anything behind it but clocks, random numbers, the log as stderr, and granted addresses.
-    pub(crate) fn new(grants: &Arc<Grants>, log: &Arc<HookLog>, limits: StoreLimits) -> Self {
+    /// Nothing of WASI has anything behind it but clocks, random numbers, the log as stderr, granted addresses, and
+    /// granted folders. A folder that is not there is told.
+    pub(crate) fn new(
+        grants: &Arc<Grants>,
+        log: &Arc<HookLog>,
+        limits: StoreLimits,
+        folders: Folders,
+    ) -> wasmtime::Result<Self> {
         let granted = Arc::clone(grants);
-        let wasi = WasiCtx::builder()
+        let mut wasi = WasiCtx::builder();
+        if folders == Folders::Writable {
+            for (name, path) in &grants.folders {
+                wasi.preopened_dir(path, format!("/{name}"), FsPerms::ReadWrite).map_err(|error| {
+                    wasmtime::format_err!("could not open the folder `{}`: {error}", path.display())
+                })?;
+            }
+        }
+        let wasi = wasi
             .allow_tcp(true)
             .allow_udp(false)
             .allow_ip_name_lookup(false)
@@ -60,7 +86,8 @@ impl State {
             })
             .stderr(log::Stderr(Arc::clone(log)))
             .build();
-        Self { wasi, table: ResourceTable::new(), limits, grants: Arc::clone(grants), log: Arc::clone(log) }
+        let table = ResourceTable::new();
+        Ok(Self { wasi, table, limits, grants: Arc::clone(grants), log: Arc::clone(log) })
     }
 }
 

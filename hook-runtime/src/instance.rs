@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use hook_protocol::{
     lease::Call,
-    message::{Cut, Failure, FailureKind, Terms},
+    message::{Cut, Failure, FailureKind, Pod, Restored, Terms, Volume},
+    path::AfterRestore,
     receipt::{Consistency, Fact, FactValue, Need, Receipt},
 };
 use wasmtime::{Store, StoreLimitsBuilder};
@@ -17,7 +18,7 @@ use crate::{
         kubectl_backup::hook::types::{self, ErrorKind},
     },
     engine::{Engine, Hook},
-    host::{Grants, HookLog, State},
+    host::{Folders, Grants, HookLog, State},
 };
 
 /// What the engine copies out of a guest for one call: a receipt at its bounds has a quarter of it.
@@ -55,7 +56,7 @@ pub(crate) enum Ended {
 }
 
 impl Template {
-    pub(crate) async fn instantiate(&self) -> wasmtime::Result<Instance> {
+    async fn instantiate(&self, folders: Folders) -> wasmtime::Result<Instance> {
         let limits = StoreLimitsBuilder::new()
             .memory_size(self.memory)
             .table_elements(MOST_ELEMENTS)
@@ -65,7 +66,8 @@ impl Template {
             // To be told that memory is short, a guest would need memory; the trap says it better.
             .trap_on_grow_failure(true)
             .build();
-        let mut store = Store::new(self.engine.engine(), State::new(&self.grants, &self.log, limits));
+        let state = State::new(&self.grants, &self.log, limits, folders)?;
+        let mut store = Store::new(self.engine.engine(), state);
         store.limiter(|state| &mut state.limits);
         store.set_hostcall_fuel(MOST_COPIED);
         store.set_epoch_deadline(1);
@@ -76,7 +78,7 @@ impl Template {
 
     pub(crate) async fn describe(&self) -> wasmtime::Result<Description> {
         let _running = self.engine.running();
-        let mut instance = self.instantiate().await?;
+        let mut instance = self.instantiate(Folders::Hidden).await?;
         instance.hook.kubectl_backup_hook_hook().call_describe(&mut instance.store).await
     }
 
@@ -90,7 +92,7 @@ impl Template {
         let _running = self.engine.running();
         let instance = match instance {
             Some(instance) => Ok(instance),
-            None => self.instantiate().await,
+            None => self.instantiate(Folders::Hidden).await,
         };
         let mut instance = match instance {
             Ok(instance) => instance,
@@ -104,33 +106,59 @@ impl Template {
             Call::Check => hook.call_check(store, &request).await,
             Call::Thaw | Call::ThawAnew => hook.call_thaw(store, &request).await,
         };
-        match outcome {
-            Ok(Ok(given)) => match receipt(given).bounded() {
-                Ok(receipt) => (Some(instance), Ended::Done(receipt)),
-                Err(oversized) => (None, Ended::Broke(failure(FailureKind::Broke, &oversized.to_string()))),
-            },
-            Ok(Err(error)) => (Some(instance), Ended::Failed(failure(kind(error.kind), &error.message))),
+        match ended(outcome) {
             // A guest that trapped cannot be entered again.
-            Err(error) => (None, Ended::Broke(broke(&error))),
+            Ended::Broke(failure) => (None, Ended::Broke(failure)),
+            ended => (Some(instance), ended),
         }
+    }
+
+    /// Calls into an instance that lives for this call.
+    pub(crate) async fn call_after_restore(self, step: AfterRestore, restored: Restored) -> Ended {
+        let _running = self.engine.running();
+        let folders = match step {
+            AfterRestore::Recover => Folders::Writable,
+            AfterRestore::Verify => Folders::Hidden,
+        };
+        let mut instance = match self.instantiate(folders).await {
+            Ok(instance) => instance,
+            Err(error) => return Ended::Broke(broke(&error)),
+        };
+        let budget = u32::try_from(restored.budget.as_millis()).unwrap_or(u32::MAX);
+        let request = about(restored.restore_point, &restored.pod, &restored.volumes, restored.cut, budget);
+        let facts: Vec<types::Fact> = restored.facts.into_iter().map(fact).collect();
+        let hook = instance.hook.kubectl_backup_hook_hook();
+        let store = &mut instance.store;
+        ended(match step {
+            AfterRestore::Recover => hook.call_recover(store, &request, &facts).await,
+            AfterRestore::Verify => hook.call_verify(store, &request, &facts).await,
+        })
+    }
+}
+
+fn ended(outcome: wasmtime::Result<Result<types::Receipt, types::Error>>) -> Ended {
+    match outcome {
+        Ok(Ok(given)) => match receipt(given).bounded() {
+            Ok(receipt) => Ended::Done(receipt),
+            Err(oversized) => Ended::Broke(failure(FailureKind::Broke, &oversized.to_string())),
+        },
+        Ok(Err(error)) => Ended::Failed(failure(kind(error.kind), &error.message)),
+        Err(error) => Ended::Broke(broke(&error)),
     }
 }
 
 /// The request of a call, which may take this many milliseconds.
 pub(crate) fn request(terms: &Terms, budget: u32) -> types::Request {
-    let volume = |volume: &hook_protocol::message::Volume| types::Volume {
-        name: volume.name.clone(),
-        claim: volume.claim.clone(),
-    };
+    about(terms.restore_point.clone(), &terms.pod, &terms.volumes, terms.cut, budget)
+}
+
+fn about(restore_point: String, pod: &Pod, volumes: &[Volume], cut: Cut, budget: u32) -> types::Request {
+    let volume = |volume: &Volume| types::Volume { name: volume.name.clone(), claim: volume.claim.clone() };
     types::Request {
-        restore_point: terms.restore_point.clone(),
-        pod: types::Pod {
-            namespace: terms.pod.namespace.clone(),
-            name: terms.pod.name.clone(),
-            uid: terms.pod.uid.clone(),
-        },
-        volumes: terms.volumes.iter().map(volume).collect(),
-        cut: match terms.cut {
+        restore_point,
+        pod: types::Pod { namespace: pod.namespace.clone(), name: pod.name.clone(), uid: pod.uid.clone() },
+        volumes: volumes.iter().map(volume).collect(),
+        cut: match cut {
             Cut::Atomic => types::Cut::Atomic,
             Cut::Group => types::Cut::Group,
             Cut::Apart => types::Cut::Apart,
@@ -138,6 +166,15 @@ pub(crate) fn request(terms: &Terms, budget: u32) -> types::Request {
         },
         budget,
     }
+}
+
+/// A fact as the hook gave it.
+fn fact(fact: Fact) -> types::Fact {
+    let value = match fact.value {
+        FactValue::Text(text) => types::FactValue::Text(text),
+        FactValue::Base64(bytes) => types::FactValue::Bytes(bytes),
+    };
+    types::Fact { name: fact.name, value }
 }
 
 pub(crate) fn failure(kind: FailureKind, message: &str) -> Failure {

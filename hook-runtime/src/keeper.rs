@@ -9,8 +9,11 @@ use std::{
 };
 
 use hook_protocol::{
-    lease::{Action, Call, ConnectionId, Ending, Event, Expiry, Lease, Moment, Outcome, Reply, Stage},
-    message::{Answer, Failure, FailureKind, HookStatus, Terms},
+    lease::{
+        Action, Call, ConnectionId, Ending, Event, Expiry, Lease, Moment, Outcome, Refusal, Reply, Stage,
+    },
+    message::{Answer, Failure, FailureKind, HookStatus, Restored, Terms},
+    path::AfterRestore,
     receipt::Receipt,
 };
 use tokio::sync::{mpsc, oneshot, watch};
@@ -28,10 +31,15 @@ const THAW_BUDGET: Duration = Duration::from_secs(5);
 /// Messages that wait. A connection has one request at a time, and there are at most 64.
 const INBOX: usize = 128;
 
+/// What is said of a step that was ended.
+const TOO_LONG: &str = "the step did not end in time, and its instance was dropped";
+
 /// Something for the keeper.
 pub(crate) enum Message {
     /// A connection asks.
     Ask { event: Event, terms: Option<Terms>, answer: oneshot::Sender<Answer> },
+    /// A connection asks for what follows a restore.
+    AfterRestore { step: AfterRestore, restored: Restored, answer: oneshot::Sender<Answer> },
     /// Something happened that nobody awaits an answer to.
     Tell(Event),
     /// What is its state?
@@ -63,6 +71,14 @@ struct Running {
     until: Option<Instant>,
 }
 
+/// A call after a restore. It belongs to no lease, and its instance lives for it alone.
+struct Restoring {
+    step: AfterRestore,
+    calling: Pin<Box<dyn Future<Output = Ended> + Send>>,
+    until: Instant,
+    answer: oneshot::Sender<Answer>,
+}
+
 struct Keeper {
     name: String,
     described: Described,
@@ -75,6 +91,7 @@ struct Keeper {
     terms: Option<Terms>,
     instance: Option<Instance>,
     running: Option<Running>,
+    restoring: Option<Restoring>,
     waiting: HashMap<ConnectionId, oneshot::Sender<Answer>>,
     receipt: Option<Receipt>,
     failure: Option<Failure>,
@@ -102,6 +119,7 @@ pub(crate) fn start(
         terms: None,
         instance: None,
         running: None,
+        restoring: None,
         waiting: HashMap::new(),
         receipt: None,
         failure: None,
@@ -125,6 +143,7 @@ enum Next {
     Message(Option<Message>),
     Ended(Option<Instance>, Ended),
     TooLong,
+    Restored(Ended),
     Time,
 }
 
@@ -143,10 +162,13 @@ impl Keeper {
                 Next::Message(Some(Message::Ask { event, terms, answer })) => {
                     self.asked(event, terms, answer);
                 }
+                Next::Message(Some(Message::AfterRestore { step, restored, answer })) => {
+                    self.restore(step, restored, answer);
+                }
+                Next::Restored(ended) => self.restored(ended),
                 Next::Ended(instance, ended) => self.ended(instance, ended),
                 Next::TooLong => {
-                    let text = "the step did not end in time, and its instance was dropped";
-                    self.ended(None, Ended::Broke(failure(FailureKind::Broke, text)));
+                    self.ended(None, Ended::Broke(failure(FailureKind::Broke, TOO_LONG)));
                 }
                 Next::Time => self.on(Event::Time),
             }
@@ -166,9 +188,20 @@ impl Keeper {
                 None => std::future::pending().await,
             }
         };
+        let restoring = async {
+            match &mut self.restoring {
+                Some(restoring) => {
+                    tokio::time::timeout_at(restoring.until.into(), restoring.calling.as_mut())
+                        .await
+                        .unwrap_or_else(|_| Ended::Broke(failure(FailureKind::Broke, TOO_LONG)))
+                }
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             biased;
             (instance, ended) = calling => Next::Ended(instance, ended),
+            ended = restoring => Next::Restored(ended),
             message = messages.recv() => Next::Message(message),
             () = at(until) => Next::TooLong,
             () = at(wake) => Next::Time,
@@ -177,6 +210,10 @@ impl Keeper {
 
     fn asked(&mut self, event: Event, terms: Option<Terms>, answer: oneshot::Sender<Answer>) {
         let (Event::Prepare { from, .. } | Event::Step { from, .. }) = event else { return };
+        if self.restoring.is_some() {
+            drop(answer.send(Answer::Refused { reason: Refusal::Busy }));
+            return;
+        }
         self.waiting.insert(from, answer);
         if self.lease.stage() == Stage::Free && terms.is_some() {
             self.terms = terms;
@@ -200,6 +237,36 @@ impl Keeper {
                 Action::Reply { to, reply } => self.reply(to, reply),
             }
         }
+    }
+
+    /// What follows a restore needs no lease, and does not mix with one.
+    fn restore(&mut self, step: AfterRestore, restored: Restored, answer: oneshot::Sender<Answer>) {
+        if self.restoring.is_some() || self.lease.stage() != Stage::Free {
+            drop(answer.send(Answer::Refused { reason: Refusal::Busy }));
+            return;
+        }
+        self.template.log.refill();
+        tracing::info!("hook {}: {step:?} of restore point {}", self.name, restored.restore_point);
+        let until = Instant::now() + restored.budget;
+        let calling = Box::pin(self.template.clone().call_after_restore(step, restored));
+        self.restoring = Some(Restoring { step, calling, until, answer });
+    }
+
+    fn restored(&mut self, ended: Ended) {
+        let Some(Restoring { step, answer, .. }) = self.restoring.take() else { return };
+        let said = match ended {
+            Ended::Done(receipt) => {
+                tracing::info!("hook {}: {step:?} done", self.name);
+                Answer::Done { receipt }
+            }
+            Ended::Failed(failure) | Ended::Broke(failure) => {
+                let Failure { kind, message } = &failure;
+                tracing::warn!("hook {}: {step:?} failed: {kind:?}: {message:?}", self.name);
+                Answer::Failed { failure }
+            }
+        };
+        // Who asked may be gone.
+        drop(answer.send(said));
     }
 
     fn call(&mut self, call: Call, now: Moment) {

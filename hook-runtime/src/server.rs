@@ -14,8 +14,11 @@ use std::{
 use bytes::Bytes;
 use hook_protocol::{
     lease::{ConnectionId, Event, Expiry, Stage},
-    message::{Answer, LARGEST_REQUEST, RuntimeStatus, Terms, parse_terms},
-    path::{Route, Step},
+    message::{
+        Answer, LARGEST_REQUEST, LARGEST_RESTORED, Malformed, RuntimeStatus, Terms, parse_restored,
+        parse_terms,
+    },
+    path::{AfterRestore, Route, Step},
 };
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::{Request, Response, StatusCode, body::Incoming, header, service::service_fn};
@@ -130,6 +133,10 @@ impl Runtime {
                 Some(handle) => self.step(handle, connection, step, request).await,
                 None => unknown_hook(),
             },
+            Some(Route::AfterRestore(name, step)) => match self.keepers.get(&name) {
+                Some(handle) => after_restore(handle, step, request).await,
+                None => unknown_hook(),
+            },
             None => malformed(StatusCode::NOT_FOUND, "there is no such request; GET /v1 shows what there is"),
         })
     }
@@ -142,7 +149,7 @@ impl Runtime {
         request: Request<Incoming>,
     ) -> Response<Full<Bytes>> {
         let (event, terms) = if step == Step::Prepare {
-            let terms = match terms(request).await {
+            let terms = match body(request, LARGEST_REQUEST, parse_terms).await {
                 Ok(terms) => terms,
                 Err(refusal) => return *refusal,
             };
@@ -228,18 +235,37 @@ async fn status(handle: &Handle) -> Option<hook_protocol::message::HookStatus> {
     answered.await.ok()
 }
 
-async fn terms(request: Request<Incoming>) -> Result<Terms, Box<Response<Full<Bytes>>>> {
+async fn after_restore(
+    handle: &Handle,
+    step: AfterRestore,
+    request: Request<Incoming>,
+) -> Response<Full<Bytes>> {
+    let restored = match body(request, LARGEST_RESTORED, parse_restored).await {
+        Ok(restored) => restored,
+        Err(refusal) => return *refusal,
+    };
+    let (answer, answered) = oneshot::channel();
+    let _ = handle.inbox.send(Message::AfterRestore { step, restored, answer }).await;
+    answered.await.map_or_else(|_| gone(), |answer| said(&answer))
+}
+
+/// The body of a request, or what is said to one who sent none that can be taken.
+async fn body<T>(
+    request: Request<Incoming>,
+    most: usize,
+    parse: fn(&[u8]) -> Result<T, Malformed>,
+) -> Result<T, Box<Response<Full<Bytes>>>> {
     let refused = |status, text: &str| Err(Box::new(malformed(status, text)));
-    match Limited::new(request.into_body(), LARGEST_REQUEST).collect().await {
-        Ok(body) => match parse_terms(&body.to_bytes()) {
-            Ok(terms) => Ok(terms),
+    match Limited::new(request.into_body(), most).collect().await {
+        Ok(body) => match parse(&body.to_bytes()) {
+            Ok(message) => Ok(message),
             Err(error) => {
                 let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
                 refused(StatusCode::BAD_REQUEST, &format!("{error}{}", cause.unwrap_or_default()))
             }
         },
         Err(error) if error.is::<LengthLimitError>() => {
-            refused(StatusCode::PAYLOAD_TOO_LARGE, "the request is larger than 64 KiB")
+            refused(StatusCode::PAYLOAD_TOO_LARGE, &format!("the request is larger than {} KiB", most / 1024))
         }
         Err(error) => refused(StatusCode::BAD_REQUEST, &format!("the request could not be read: {error}")),
     }
