@@ -1,0 +1,183 @@
+//! The hook for MariaDB 10.5 and later.
+//!
+//! The freeze is `BACKUP STAGE BLOCK_COMMIT`: no transaction commits, no table is changed, and who reads goes on. It ends
+//! with the session. What the server keeps in memory is written on all the while, so what is cut must be cut at one
+//! instant, data and log together; it then starts as after a power cut, at the commit where it was frozen.
+
+mod packet;
+mod session;
+
+use std::{net::SocketAddr, time::Duration};
+
+use hooks_sdk::{
+    Consistency, Cut, Deadline, Description, Error, ErrorKind, Expiry, Facts, Hook, Receipt, Request, Result,
+    Secret, Setting, Stream, log,
+};
+
+use crate::session::Session;
+
+const ADDRESS: Setting<SocketAddr> =
+    Setting::with_default("address", "127.0.0.1:3306", "where the server listens, in numbers");
+const USER: Setting<String> = Setting::with_default("user", "backup", "the user that logs in");
+const VERIFY_QUERY: Setting<String> = Setting::with_default(
+    "verify-query",
+    "SELECT COUNT(*) FROM information_schema.TABLES",
+    "run after a restore; it must not fail",
+);
+const PASSWORD: Secret = Secret::new("password");
+
+/// How much longer than the freeze an idle session lives: the runtime's thaw comes first.
+const GRACE: Duration = Duration::from_secs(5);
+/// What a server says that is asked for a stage it has already reached in this session: the proof that it is held.
+const HELD: &str = "(4147)";
+
+#[derive(Default)]
+struct MariaDb {
+    session: Option<Session<Stream>>,
+    blocked: bool,
+}
+
+fn connect(request: &Request) -> Result<Session<Stream>> {
+    let stream = Stream::connect(ADDRESS.get()?, Deadline::of(request))?;
+    Session::open(stream, &USER.get()?, &PASSWORD.read()?)
+}
+
+/// Bounds each wait of this session, and how long it lives when nobody asks: the timer that ends the freeze even when the
+/// runtime hangs. A runtime that is killed closes the session, which ends it too.
+fn bound(session: &mut Session<Stream>, request: &Request) -> Result<()> {
+    let deadline = Deadline::of(request);
+    session.stream().renew(deadline);
+    let left = deadline.left()?;
+    let (wait, idle) = (left.as_secs().max(1), (left + GRACE).as_secs());
+    let settings = format!("SET SESSION lock_wait_timeout = {wait}, SESSION wait_timeout = {idle}");
+    session.query("set its timeouts", &settings).map(drop)
+}
+
+fn connection(session: &mut Session<Stream>) -> Result<String> {
+    let [id] = session.row("ask for the connection's id", "SELECT CONNECTION_ID()")?;
+    id.map(|id| format!("connection {id}"))
+        .ok_or_else(|| Error::failed("the server does not tell the connection's id"))
+}
+
+/// What the server is, and where its logs stand.
+fn facts(session: &mut Session<Stream>, receipt: Receipt) -> Result<Receipt> {
+    let [version, server, read_only, binlog, current, replica] = session.row(
+        "ask for its positions",
+        "SELECT @@version, @@server_id, @@read_only, @@gtid_binlog_pos, @@gtid_current_pos, @@gtid_slave_pos",
+    )?;
+    let values = [version, server, read_only, binlog, current, replica].map(Option::unwrap_or_default);
+    let names = ["server-version", "server-id", "read-only", "gtid-binlog", "gtid-current", "gtid-replica"];
+    let receipt = names.iter().zip(values).fold(receipt, |receipt, (name, value)| receipt.text(name, value));
+    match session.query("ask for the position in the binary log", "SHOW MASTER STATUS") {
+        // Not every server keeps one.
+        Ok(rows) => Ok(match rows.first().map(Vec::as_slice) {
+            Some([Some(file), Some(position), ..]) => {
+                receipt.text("binlog-file", file).text("binlog-position", position)
+            }
+            _ => receipt,
+        }),
+        Err(error) if error.kind == ErrorKind::Denied => {
+            log::info(format!("{}; GRANT BINLOG MONITOR has it kept", error.message));
+            Ok(receipt)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+impl MariaDb {
+    fn session(&mut self) -> Result<&mut Session<Stream>> {
+        self.session.as_mut().ok_or_else(|| Error::not_held("no session is held"))
+    }
+
+    /// What failed half-way may still wait for its lock, and block who comes after it: it goes with its session.
+    fn in_session<T>(&mut self, work: impl FnOnce(&mut Session<Stream>) -> Result<T>) -> Result<T> {
+        let outcome = work(self.session()?);
+        if outcome.is_err() {
+            self.session = None;
+            self.blocked = false;
+        }
+        outcome
+    }
+}
+
+impl Hook for MariaDb {
+    fn describe() -> Description {
+        let freezes = "MariaDB: commits wait, readers go on";
+        Description::new("mariadb", env!("CARGO_PKG_VERSION"), freezes, Expiry::SessionBound)
+            .connects("the port of the server")
+            .secret(&PASSWORD)
+            .setting(&ADDRESS)
+            .setting(&USER)
+            .setting(&VERIFY_QUERY)
+    }
+
+    /// The first stage too: it blocks nobody but another backup.
+    fn prepare(&mut self, request: &Request) -> Result<Receipt> {
+        if matches!(request.cut, Cut::Apart | Cut::LiveCopy) {
+            return Err(Error::unsupported(
+                "InnoDB writes its files also while no transaction commits: cut data and log at one instant",
+            ));
+        }
+        let session = self.session.insert(connect(request)?);
+        let [version] = session.row("ask for its version", "SELECT @@version")?;
+        if !version.is_some_and(|version| version.contains("MariaDB")) {
+            return Err(Error::unsupported("the server is no MariaDB: it has no BACKUP STAGE"));
+        }
+        self.in_session(|session| {
+            bound(session, request)?;
+            session.query("begin a backup (BACKUP STAGE START)", "BACKUP STAGE START")?;
+            let receipt = Receipt::new(Consistency::Crash).session(connection(session)?);
+            facts(session, receipt)
+        })
+    }
+
+    fn freeze(&mut self, request: &Request) -> Result<Receipt> {
+        let receipt = self.in_session(|session| {
+            bound(session, request)?;
+            session.query("block commits (BACKUP STAGE BLOCK_COMMIT)", "BACKUP STAGE BLOCK_COMMIT")?;
+            let receipt = Receipt::new(Consistency::Application).session(connection(session)?);
+            facts(session, receipt)
+        })?;
+        self.blocked = true;
+        Ok(receipt)
+    }
+
+    /// A stage that is reached cannot be reached again, and the server says so without leaving it.
+    fn check(&mut self, request: &Request) -> Result<Receipt> {
+        self.in_session(|session| {
+            session.stream().renew(Deadline::of(request));
+            match session.query("prove that commits are blocked", "BACKUP STAGE BLOCK_COMMIT") {
+                Err(error) if error.message.ends_with(HELD) => {}
+                Err(error) => return Err(error),
+                Ok(_) => return Err(Error::not_held("commits were not blocked any more")),
+            }
+            Ok(Receipt::new(Consistency::Application).session(connection(session)?))
+        })
+    }
+
+    fn thaw(&mut self, request: &Request) -> Result<Receipt> {
+        // What another instance held went with its session.
+        let Some(mut session) = self.session.take() else { return Ok(Receipt::new(Consistency::Crash)) };
+        session.stream().renew(Deadline::of(request));
+        if !self.blocked {
+            session.close();
+            return Ok(Receipt::new(Consistency::Crash));
+        }
+        let receipt = Receipt::new(Consistency::Application).session(connection(&mut session)?);
+        // Before the end: these are the positions of what was cut.
+        let receipt = facts(&mut session, receipt)?;
+        session.query("end the backup (BACKUP STAGE END)", "BACKUP STAGE END")?;
+        session.close();
+        Ok(receipt)
+    }
+
+    fn verify(&mut self, request: &Request, _: Facts<'_>) -> Result<Receipt> {
+        let mut session = connect(request)?;
+        let rows = session.query("run `verify-query`", &VERIFY_QUERY.get()?)?;
+        let first = rows.into_iter().flatten().flatten().next().unwrap_or_default();
+        session.close();
+        Ok(Receipt::new(Consistency::Application).text("verify-query", first))
+    }
+}
+
+hooks_sdk::export!(MariaDb);
