@@ -6,6 +6,8 @@ mod cluster;
 mod freeze;
 #[path = "../../hook-runtime/tests/it/guest.rs"]
 mod guest;
+#[path = "../../hook-runtime/tests/it/hook.rs"]
+mod hook;
 mod hostile;
 #[path = "../../hook-runtime/tests/it/process.rs"]
 #[expect(dead_code, reason = "it serves the tests of the runtime too")]

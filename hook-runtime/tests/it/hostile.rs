@@ -3,10 +3,7 @@
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::{
-    application::Application,
-    process::{Runtime, granted},
-};
+use crate::{application::Application, hook::granted, process::Runtime};
 
 /// The next lease is as good as the first: what broke was one instance.
 fn still_serves(runtime: &Runtime) {

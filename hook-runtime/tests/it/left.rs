@@ -11,10 +11,7 @@ use rustix::process::Signal;
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::{
-    application::Application,
-    process::{Runtime, granted},
-};
+use crate::{application::Application, hook::granted, process::Runtime};
 
 /// How long a write is watched before it counts as held up.
 const HELD_UP: Duration = Duration::from_millis(500);

@@ -2,10 +2,12 @@
 
 mod application;
 mod guest;
+mod hook;
 mod hostile;
 mod lease;
 mod left;
 mod operations;
 mod process;
 mod registry;
+mod restored;
 mod start;

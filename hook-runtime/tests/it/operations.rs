@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 
 use crate::{
     application::Application,
-    process::{Client, Runtime, granted},
+    hook::granted,
+    process::{Client, Runtime},
 };
 
 fn probe(address: &str) -> Output {

@@ -14,13 +14,12 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::{application::Application, guest};
-
 /// Far beyond what is waited for, so that a busy machine fails nothing.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// A runtime with one hook named `guest`.
+/// A runtime with one hook.
 pub(crate) struct Runtime {
+    hook: String,
     child: Child,
     log: Arc<(Mutex<Log>, Condvar)>,
     folder: TempDir,
@@ -32,40 +31,15 @@ struct Log {
     ended: bool,
 }
 
-/// What the configuration of the hook has beside its component.
-pub(crate) fn granted(application: &Application, behaviour: &str) -> Value {
-    json!({
-        "component": "guest.wasm",
-        "connect": [application.address()],
-        "settings": { "address": application.address().to_string(), "behaviour": behaviour },
-        "secrets": { "password": "/etc/passwd" },
-    })
-}
-
 impl Runtime {
-    pub(crate) fn with_behaviour(application: &Application, behaviour: &str) -> Self {
-        Self::start(&granted(application, behaviour))
-    }
-
-    /// Starts it; it may refuse to.
-    pub(crate) fn start(hook: &Value) -> Self {
-        Self::start_with(hook, &json!({}), &[])
-    }
-
-    /// With more in its configuration than the hook, and with more options.
-    pub(crate) fn start_with(hook: &Value, more: &Value, options: &[&str]) -> Self {
-        let folder = tempfile::tempdir().expect("a folder can be made");
-        std::fs::copy(guest::component(), folder.path().join("guest.wasm")).expect("the guest can be copied");
-        std::fs::write(folder.path().join("password"), "secret\n").expect("a file can be written");
-        let mut hook = hook.clone();
-        hook["secrets"].as_object_mut().into_iter().for_each(|secrets| {
-            secrets.entry("password").and_modify(|path| *path = json!(folder.path().join("password")));
-        });
+    /// Starts it with this hook, whose files are in this folder, with more in its configuration than the hook, and with
+    /// more options; it may refuse to.
+    pub(crate) fn launch(folder: TempDir, name: &str, hook: &Value, more: &Value, options: &[&str]) -> Self {
         let mut configuration = json!({
             "listen": "127.0.0.1:0",
             "folder": folder.path(),
             "state": folder.path(),
-            "hooks": { "guest": hook },
+            "hooks": { name: hook },
         });
         for (name, value) in more.as_object().into_iter().flatten() {
             configuration[name] = value.clone();
@@ -74,7 +48,7 @@ impl Runtime {
         std::fs::write(folder.path().join("hooks.yaml"), configuration.to_string())
             .expect("a file can be written");
         let (child, log) = spawn(folder.path(), options);
-        Self { child, log, folder }
+        Self { hook: name.to_owned(), child, log, folder }
     }
 
     /// Again with the same configuration, as a container that is restarted.
@@ -83,7 +57,8 @@ impl Runtime {
     }
 
     pub(crate) fn connect(&self) -> Client {
-        Client::at(self.address("listening on "))
+        let client = Client::at(self.address("listening on "));
+        Client { hook: self.hook.clone(), ..client }
     }
 
     /// The address that ends the first line with this text.
@@ -125,7 +100,7 @@ impl Runtime {
     pub(crate) fn last(&self) -> Value {
         let mut client = self.connect();
         loop {
-            let (_, status) = client.get("/v1/hooks/guest");
+            let (_, status) = client.get(&format!("/v1/hooks/{}", self.hook));
             if status["state"] == "free" && !status["last"].is_null() {
                 return status["last"].clone();
             }
@@ -167,11 +142,15 @@ impl Drop for Runtime {
 }
 
 /// One connection.
-pub(crate) struct Client(BufReader<TcpStream>);
+pub(crate) struct Client {
+    hook: String,
+    stream: BufReader<TcpStream>,
+}
 
 impl Client {
     pub(crate) fn at(address: SocketAddr) -> Self {
-        Self(BufReader::new(TcpStream::connect(address).expect("the runtime listens")))
+        let stream = TcpStream::connect(address).expect("the runtime listens");
+        Self { hook: String::new(), stream: BufReader::new(stream) }
     }
 
     pub(crate) fn get(&mut self, path: &str) -> (u16, Value) {
@@ -179,7 +158,7 @@ impl Client {
         self.receive()
     }
 
-    /// A step of the hook `guest`.
+    /// A step of the hook.
     pub(crate) fn step(&mut self, step: &str) -> (u16, Value) {
         self.begin(step);
         self.receive()
@@ -187,7 +166,7 @@ impl Client {
 
     /// Asks for a step and does not wait for the answer.
     pub(crate) fn begin(&mut self, step: &str) {
-        self.send("POST", &format!("/v1/hooks/guest/{step}"), "");
+        self.send("POST", &format!("/v1/hooks/{}/{step}", self.hook), "");
     }
 
     pub(crate) fn heartbeat(&mut self) -> (u16, Value) {
@@ -196,13 +175,21 @@ impl Client {
     }
 
     pub(crate) fn prepare(&mut self, limits: &Value) -> (u16, Value) {
-        let terms = json!({
-            "restorePoint": "rp",
-            "pod": { "namespace": "shop", "name": "db-0", "uid": "2d0c" },
-            "cut": "atomic",
-            "limits": limits,
-        });
-        self.post("/v1/hooks/guest/prepare", &terms.to_string())
+        self.prepare_for("atomic", limits)
+    }
+
+    /// For volumes that are cut like this.
+    pub(crate) fn prepare_for(&mut self, cut: &str, limits: &Value) -> (u16, Value) {
+        let mut terms = about(cut);
+        terms["limits"] = limits.clone();
+        self.post(&format!("/v1/hooks/{}/prepare", self.hook), &terms.to_string())
+    }
+
+    /// `recover` or `verify`, with the facts of a receipt.
+    pub(crate) fn after_restore(&mut self, step: &str, cut: &str, facts: &Value) -> (u16, Value) {
+        let mut restored = about(cut);
+        restored["facts"] = facts.clone();
+        self.post(&format!("/v1/hooks/{}/{step}", self.hook), &restored.to_string())
     }
 
     pub(crate) fn post(&mut self, path: &str, body: &str) -> (u16, Value) {
@@ -213,7 +200,7 @@ impl Client {
     fn send(&mut self, method: &str, path: &str, body: &str) {
         let mut request = format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\n");
         write!(request, "content-length: {}\r\n\r\n{body}", body.len()).expect("a string takes all");
-        self.0.get_mut().write_all(request.as_bytes()).expect("the runtime reads");
+        self.stream.get_mut().write_all(request.as_bytes()).expect("the runtime reads");
     }
 
     pub(crate) fn receive(&mut self) -> (u16, Value) {
@@ -228,18 +215,27 @@ impl Client {
 
     fn receive_text(&mut self) -> (u16, String) {
         let mut line = String::new();
-        self.0.read_line(&mut line).expect("the runtime answers");
+        self.stream.read_line(&mut line).expect("the runtime answers");
         let status = line.split(' ').nth(1).and_then(|word| word.parse().ok()).expect("a status");
         let mut length = 0;
         while line.trim_end() != "" {
             line.clear();
-            self.0.read_line(&mut line).expect("the runtime answers");
+            self.stream.read_line(&mut line).expect("the runtime answers");
             if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
                 length = value.trim().parse().expect("a length");
             }
         }
         let mut body = vec![0; length];
-        self.0.read_exact(&mut body).expect("the runtime answers");
+        self.stream.read_exact(&mut body).expect("the runtime answers");
         (status, String::from_utf8(body).expect("text"))
     }
+}
+
+/// What requests are about.
+fn about(cut: &str) -> Value {
+    json!({
+        "restorePoint": "rp",
+        "pod": { "namespace": "shop", "name": "db-0", "uid": "2d0c" },
+        "cut": cut,
+    })
 }

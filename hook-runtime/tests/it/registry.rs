@@ -7,11 +7,7 @@ use hook_artifact::{
 use serde_json::{Value, json};
 use test_cluster::registry::Registry;
 
-use crate::{
-    application::Application,
-    guest,
-    process::{Runtime, granted},
-};
+use crate::{application::Application, guest, hook::granted, process::Runtime};
 
 /// The guest in the registry; gives the reference that pins it.
 fn pushed(registry: &Registry) -> String {

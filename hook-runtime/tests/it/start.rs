@@ -3,10 +3,7 @@
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::{
-    application::Application,
-    process::{Runtime, granted},
-};
+use crate::{application::Application, hook::granted, process::Runtime};
 
 #[rstest]
 #[case::another_component("/sha256", json!("00"), "the configuration names 00")]
