@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 use test_cluster::folders;
 
 use crate::{
+    hooks,
     shell::{cargo, run, say, wait},
     test::{self, TestArgs},
 };
@@ -17,6 +18,7 @@ pub(crate) fn run_all() -> Result<()> {
     run(&mut cargo(["fmt", "--all", "--check"]))?;
     // A workspace of its own, because it is built for another target.
     run(&mut cargo(["fmt", "--manifest-path", "hook-runtime/tests/guests/Cargo.toml", "--check"]))?;
+    hooks::check()?;
     run(&mut cargo(["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"]))?;
     // The build that no other command makes.
     let without_compiler = ["clippy", "-p", "hook-runtime", "--no-default-features", "--locked", "--"];
@@ -36,6 +38,8 @@ fn check_dependencies() -> Result<()> {
         command
     };
     run(&mut deny(&["--locked", "check", "bans", "licenses", "sources"]))?;
+    let of_hooks = ["--locked", "--manifest-path", hooks::MANIFEST, "check", "--config", "deny.toml"];
+    run(deny(&of_hooks).args(["bans", "licenses", "sources"]))?;
     // A fetch that fails and a vulnerable dependency end alike, so the fetch is a step of its own.
     if wait(&mut deny(&["--locked", "fetch", "db"]))?.success() {
         return run(&mut deny(&["--locked", "check", "--disable-fetch", "advisories"]));

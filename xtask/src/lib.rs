@@ -8,6 +8,7 @@ mod ci;
 mod cluster;
 mod demo;
 pub mod dist;
+mod hooks;
 pub mod shell;
 mod test;
 
@@ -32,6 +33,8 @@ enum Verb {
     Test(test::TestArgs),
     /// Check all that CI checks
     Ci,
+    /// Build the example hooks
+    Hooks,
     /// Build release archives, their checksums and the Krew manifest
     Dist(dist::DistArgs),
     /// Measure against the floors of the same run
@@ -58,6 +61,7 @@ fn run(verb: Verb) -> Result<()> {
         Verb::Cluster(verb) => cluster::run(verb),
         Verb::Test(args) => test::run(&args),
         Verb::Ci => ci::run_all(),
+        Verb::Hooks => hooks::build(),
         Verb::Dist(args) => dist::run(&args),
         Verb::Bench(args) => bench::run(&args),
         Verb::Demo(args) => demo::run(&args),

@@ -11,13 +11,16 @@ use anyhow::{Context as _, Result, bail};
 
 use test_cluster::{NAME_VARIABLE, node};
 
-use crate::shell::{self, cargo, with_cluster};
-
-/// What hooks are built for.
-const WASM: &str = "wasm32-wasip2";
+use crate::{
+    hooks::{self, TARGET},
+    shell::{self, cargo, with_cluster},
+};
 
 /// Part of the path of all tests that need a node.
 const ON_A_NODE: &str = "on_a_node";
+
+/// Part of the path of all tests that need root alone.
+const AS_ROOT: &str = "as_root";
 
 /// Arguments of `test`.
 #[derive(Debug, clap::Args)]
@@ -36,6 +39,7 @@ pub(crate) fn run(args: &TestArgs) -> Result<()> {
     }
     // Built first, so that no cluster idles beside the compiler.
     shell::run(&mut cargo(["test", "--workspace", "--no-run"]))?;
+    shell::run(hooks::tests().arg("--no-run"))?;
     with_cluster("test", |cluster| {
         // One failure shall not hide another.
         let mut tests = cargo(["test", "--workspace", "--no-fail-fast", "--", "--include-ignored"]);
@@ -43,8 +47,18 @@ pub(crate) fn run(args: &TestArgs) -> Result<()> {
         if no_node.is_some() {
             tests.args(["--skip", ON_A_NODE]);
         }
+        let is_root = rustix::process::geteuid().is_root();
+        if !is_root {
+            tests.args(["--skip", AS_ROOT]);
+        }
         let mut tally = Tally::default();
-        let outcome = shell::run_and_look(&mut tests, |line| tally.take(line));
+        let of_hooks =
+            shell::run_and_look(hooks::tests().arg("--").args(&args.filter), |line| tally.take(line));
+        let outcome = shell::run_and_look(&mut tests, |line| tally.take(line)).and(of_hooks);
+        if !is_root {
+            writeln!(io::stdout(), "\nSKIPPED: every test in a module named `{AS_ROOT}`: you are not root")
+                .context("could not write to stdout")?;
+        }
         if let Some(reason) = &no_node {
             writeln!(io::stdout(), "\nSKIPPED: every test in a module named `{ON_A_NODE}`: {reason}")
                 .context("could not write to stdout")?;
@@ -105,13 +119,13 @@ fn ensure_restic() -> Result<()> {
 }
 
 /// The tests of the hook runtime build hooks.
-fn ensure_wasm() -> Result<()> {
-    let folder = Command::new("rustc").args(["--print", "target-libdir", "--target", WASM]).output();
+pub(crate) fn ensure_wasm() -> Result<()> {
+    let folder = Command::new("rustc").args(["--print", "target-libdir", "--target", TARGET]).output();
     let folder = folder.context("could not run rustc")?.stdout;
     if Path::new(String::from_utf8_lossy(&folder).trim()).is_dir() {
         return Ok(());
     }
-    shell::run(Command::new("rustup").args(["target", "add", WASM]))
+    shell::run(Command::new("rustup").args(["target", "add", TARGET]))
 }
 
 fn succeeds(command: &mut Command) -> bool {
