@@ -26,7 +26,7 @@ pub use credentials::CredentialsError;
 pub use discovery::{Discovery, UnreadableGroup};
 pub use kubeconfig::{KubeconfigNames, kubeconfig_names};
 pub use list::{Lanes, ListFailure, ListItem, ListRequest, ListStats, PageSender};
-pub use live::LivePages;
+pub use live::{LiveNamed, LivePages, name_of};
 pub use port_forward::PortForward;
 pub use refusal::{Trouble, WriteError};
 pub use request::RequestError;

@@ -2,6 +2,7 @@
 
 mod fields;
 mod prune;
+mod replace;
 
 use serde_json::{Value, json};
 

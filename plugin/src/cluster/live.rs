@@ -2,8 +2,12 @@
 //!
 //! RBAC: `get` and `list` on the kinds read. Either may be missing; the caller is told by `is_forbidden`.
 
-use std::fmt::Write as _;
+use std::{collections::BTreeSet, fmt::Write as _};
 
+use futures::{
+    StreamExt,
+    stream::{self, BoxStream},
+};
 use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
 
@@ -13,6 +17,13 @@ use super::{Cluster, RequestError};
 
 /// Objects a page; the API server's own chunk size for kubectl.
 const PAGE: usize = 500;
+
+/// Metadata alone, of servers that can give it; an aggregated API may not.
+const METADATA_ALONE: &str =
+    "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json";
+
+/// Single reads under way at once.
+const PARALLEL: usize = 12;
 
 /// How often an expired list is begun again before its error counts.
 const MAX_RESTARTS: u8 = 3;
@@ -75,10 +86,113 @@ impl Cluster {
             cluster: self.clone(),
             collection: kind.collection_path(namespace.as_deref()),
             kind: kind.clone(),
+            form: Form::Whole,
             next: Next::First,
             restarts: 0,
         }
     }
+
+    /// The same, of each object no more than its metadata for sure.
+    pub fn live_metadata(&self, kind: &ResourceType, namespace: Option<&str>) -> LivePages {
+        LivePages { form: Form::Metadata, ..self.live_pages(kind, namespace) }
+    }
+
+    /// The live objects of a kind in `namespace` that have one of these names, each once: read one by one if they are
+    /// `few` at most, or if the caller may not list, and picked out of a list otherwise.
+    pub fn live_named(
+        &self,
+        kind: &ResourceType,
+        namespace: Option<&str>,
+        names: BTreeSet<String>,
+        few: usize,
+    ) -> LiveNamed {
+        let mut named = LiveNamed {
+            cluster: self.clone(),
+            kind: kind.clone(),
+            namespace: namespace.map(str::to_owned),
+            source: Source::List(Box::new(self.live_pages(kind, namespace))),
+            is_first: true,
+            names,
+        };
+        if named.names.len() <= few {
+            named.source = named.one_by_one();
+        }
+        named
+    }
+}
+
+/// Named objects on their way.
+pub struct LiveNamed {
+    cluster: Cluster,
+    kind: ResourceType,
+    namespace: Option<String>,
+    /// Those not met yet.
+    names: BTreeSet<String>,
+    source: Source,
+    is_first: bool,
+}
+
+enum Source {
+    List(Box<LivePages>),
+    Each(BoxStream<'static, Result<Option<Value>, RequestError>>),
+}
+
+impl LiveNamed {
+    /// Some more of them, in the order of their names; none after the last.
+    ///
+    /// Of those that are read one by one, an error concerns the first one that has not come yet.
+    pub async fn next(&mut self) -> Result<Option<Vec<Value>>, RequestError> {
+        loop {
+            let pages = match &mut self.source {
+                Source::Each(objects) => match objects.next().await.transpose()? {
+                    Some(body) => return Ok(Some(body.into_iter().collect())),
+                    None => return Ok(None),
+                },
+                Source::List(pages) => pages,
+            };
+            let page = match pages.next().await {
+                Err(error) if error.is_forbidden() && self.is_first => {
+                    self.source = self.one_by_one();
+                    continue;
+                }
+                // The kind or its namespace is not there.
+                Err(error) if error.is_not_found() => return Ok(None),
+                page => page?,
+            };
+            self.is_first = false;
+            let Some(mut page) = page else { return Ok(None) };
+            // A list that was begun again repeats what was seen.
+            page.retain(|body| self.names.remove(name_of(body)));
+            // An aggregated API may answer in any order.
+            page.sort_by(|a, b| name_of(a).cmp(name_of(b)));
+            return Ok(Some(page));
+        }
+    }
+
+    fn one_by_one(&self) -> Source {
+        let reads = self.names.clone().into_iter().map({
+            let (cluster, kind, namespace) =
+                (self.cluster.clone(), self.kind.clone(), self.namespace.clone());
+            move |name| {
+                let (cluster, kind) = (cluster.clone(), kind.clone());
+                let key = ObjectKey::new(kind.resource.clone(), namespace.as_deref(), &name);
+                async move { cluster.read(&kind, &key).await }
+            }
+        });
+        Source::Each(stream::iter(reads).buffered(PARALLEL).boxed())
+    }
+}
+
+/// `metadata.name`; empty if it has none.
+pub fn name_of(body: &Value) -> &str {
+    body["metadata"]["name"].as_str().unwrap_or_default()
+}
+
+/// How much of each object is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    Whole,
+    Metadata,
 }
 
 /// A list under way.
@@ -86,6 +200,7 @@ pub struct LivePages {
     cluster: Cluster,
     kind: ResourceType,
     collection: String,
+    form: Form,
     next: Next,
     restarts: u8,
 }
@@ -111,7 +226,9 @@ impl LivePages {
                 }
                 Next::End => return Ok(None),
             }
-            let answer = match self.cluster.get(&path, &[]).await {
+            let accept = [(http::header::ACCEPT, METADATA_ALONE)];
+            let headers = if self.form == Form::Metadata { &accept[..] } else { &[] };
+            let answer = match self.cluster.get(&path, headers).await {
                 Err(error) if error.code() == Some(410) && self.restarts < MAX_RESTARTS => {
                     self.restarts += 1;
                     self.next = Next::First;

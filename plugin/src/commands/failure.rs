@@ -151,6 +151,9 @@ fn hint(error: &(dyn std::error::Error + 'static)) -> Option<String> {
 }
 
 #[cfg(test)]
+mod messages;
+
+#[cfg(test)]
 mod tests {
     use rstest::rstest;
 

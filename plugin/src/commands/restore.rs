@@ -2,6 +2,7 @@
 
 mod asking;
 mod collect;
+mod creation;
 mod dependants;
 mod dependencies;
 mod editor;

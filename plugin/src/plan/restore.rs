@@ -13,6 +13,7 @@ mod decision;
 pub mod facts;
 pub mod fields;
 pub mod finalizers;
+mod links;
 pub mod merge;
 pub mod prepare;
 pub mod prune;
@@ -45,6 +46,7 @@ use compare::Difference;
 use content::Content;
 use decision::decision;
 use facts::{Facts, Kinds};
+use links::{owner_links, planned};
 use prune::Extra;
 use replace::Dependant;
 use rules::Rule;
@@ -345,32 +347,6 @@ impl RestorePlan {
             Some((saved, object.candidate.target().namespace.as_deref()?))
         }
         self.objects.iter().filter_map(pair).collect()
-    }
-}
-
-fn owner_links(candidates: &[Candidate], facts: &Facts, kinds: &Kinds) -> Vec<Vec<OwnerLink>> {
-    let owned = candidates.iter().any(|candidate| !candidate.owners.is_empty());
-    let by_target: HashMap<&ObjectKey, usize> = if owned {
-        candidates.iter().enumerate().map(|(index, candidate)| (candidate.referred_to_as(), index)).collect()
-    } else {
-        HashMap::new()
-    };
-    let link = |candidate: &Candidate, owner: &OwnerReference| {
-        let Some(key) = kinds.owner_key(owner, candidate.target().namespace.as_deref()) else {
-            return OwnerLink::Gone;
-        };
-        match by_target.get(&key) {
-            Some(&index) => OwnerLink::Planned(index),
-            None => facts.owner_uids.get(&key).cloned().map_or(OwnerLink::Gone, OwnerLink::Live),
-        }
-    };
-    candidates.iter().map(|it| it.owners.iter().map(|owner| link(it, owner)).collect()).collect()
-}
-
-fn planned(link: &OwnerLink) -> Option<usize> {
-    match link {
-        OwnerLink::Planned(index) => Some(*index),
-        OwnerLink::Live(_) | OwnerLink::Gone => None,
     }
 }
 

@@ -11,7 +11,7 @@ use super::{
     table::{NONE, Table},
     terminal::clean_line,
 };
-use crate::model::restore_point::{Completeness, Manifest, RestorePoint};
+use crate::model::restore_point::{Completeness, KindEntry, Manifest, RestorePoint};
 
 /// Namespaces that a row names before it counts the rest.
 const NAMED: usize = 3;
@@ -132,12 +132,18 @@ fn kinds(manifest: &Manifest) -> Table {
     for entry in manifest.saved_kinds() {
         table.push([
             entry.kind.resource.to_string(),
-            entry.kind.version.clone(),
+            versions(entry),
             entry.objects.to_string(),
             size(entry.bytes),
         ]);
     }
     table
+}
+
+/// `v1`, or `v2,v1` where it was saved at both.
+fn versions(entry: &KindEntry) -> String {
+    let others = entry.other_versions.iter().map(|other| other.version.as_str());
+    std::iter::once(entry.kind.version.as_str()).chain(others).collect::<Vec<_>>().join(",")
 }
 
 fn left_out(manifest: &Manifest) -> Table {

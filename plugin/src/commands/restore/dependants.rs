@@ -69,7 +69,7 @@ async fn dependants(
     replaced: &BTreeMap<String, usize>,
 ) -> anyhow::Result<Vec<(usize, Dependant)>> {
     let mut found = Vec::new();
-    let mut pages = cluster.live_pages(kind, namespace.as_deref());
+    let mut pages = cluster.live_metadata(kind, namespace.as_deref());
     loop {
         let page = match pages.next().await {
             Err(error) if error.is_forbidden() || error.is_not_found() || error.code() == Some(405) => break,

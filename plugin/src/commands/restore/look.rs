@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::{
     archive::{ReadFilter, Repository},
-    cluster::{Cluster, RequestError},
+    cluster::{Cluster, name_of},
     commands::session::blocking,
     model::{
         object::ObjectKey,
@@ -167,62 +167,36 @@ fn groups(candidates: &[Candidate], kinds: &Kinds, namespaces: &BTreeSet<String>
 }
 
 async fn look_at(looker: Arc<Looker>, group: Group) -> anyhow::Result<Found> {
-    let result = if group.names.len() <= FEW {
-        looker.read_each(&group).await
-    } else {
-        match looker.list(&group).await {
-            Err(error) if is_forbidden(&error) => looker.read_each(&group).await,
-            result => result,
-        }
-    };
-    result.with_context(|| {
+    looker.group(&group).await.with_context(|| {
         let place = group.namespace.as_deref().map_or(String::new(), |it| format!(" in namespace `{it}`"));
         format!("could not look for existing {}{place}", group.kind.resource)
     })
 }
 
-fn is_forbidden(error: &anyhow::Error) -> bool {
-    error.downcast_ref::<RequestError>().is_some_and(RequestError::is_forbidden)
-}
-
 impl Looker {
-    async fn list(&self, group: &Group) -> anyhow::Result<Found> {
+    async fn group(&self, group: &Group) -> anyhow::Result<Found> {
         let mut live = HashMap::new();
-        let mut pages = self.cluster.live_pages(&group.kind, group.namespace.as_deref());
+        let mut unreadable = Vec::new();
+        let names = group.names.keys().cloned().collect();
+        let mut objects = self.cluster.live_named(&group.kind, group.namespace.as_deref(), names, FEW);
         loop {
-            let page = match pages.next().await {
-                Err(error) if error.is_not_found() => break,
-                page => page?,
+            let bodies = match objects.next().await {
+                // What holds for one holds for its neighbours; a role by name is rare enough to be told so.
+                Err(error) if error.is_forbidden() => {
+                    let others = group.names.values().map(|(index, _)| *index);
+                    unreadable = others.filter(|index| !live.contains_key(index)).collect();
+                    break;
+                }
+                bodies => bodies?,
             };
-            let Some(page) = page else { break };
-            let met = page.into_iter().filter_map(|body| {
-                let (index, saved_name) = group.names.get(body["metadata"]["name"].as_str()?)?.clone();
+            let Some(bodies) = bodies else { break };
+            let met = bodies.into_iter().filter_map(|body| {
+                let (index, saved_name) = group.names.get(name_of(&body))?.clone();
                 Some(Met { index, saved_name, body })
             });
             live.extend(self.compare(group, met.collect()).await?);
         }
-        Ok(Found { live: live.into_iter().collect(), unreadable: Vec::new() })
-    }
-
-    async fn read_each(&self, group: &Group) -> anyhow::Result<Found> {
-        let (mut met, mut unreadable) = (Vec::new(), Vec::new());
-        for (name, (index, saved_name)) in &group.names {
-            let key = ObjectKey::new(group.kind.resource.clone(), group.namespace.as_deref(), name);
-            match self.cluster.read(&group.kind, &key).await {
-                Ok(Some(body)) => met.push(Met { index: *index, saved_name: saved_name.clone(), body }),
-                Ok(None) => {}
-                // What holds for one holds for its neighbours; a role by name is rare enough to be told so.
-                Err(error) if error.is_forbidden() => {
-                    let seen: BTreeSet<_> = met.iter().map(|met| met.index).collect();
-                    let others = group.names.values().map(|(index, _)| *index);
-                    unreadable = others.filter(|it| !seen.contains(it)).collect();
-                    break;
-                }
-                Err(error) => return Err(error.into()),
-            }
-        }
-        let live = self.compare(group, met).await?;
-        Ok(Found { live, unreadable })
+        Ok(Found { live: live.into_iter().collect(), unreadable })
     }
 
     /// Reads the saved objects beside the live ones and compares them.
@@ -248,8 +222,7 @@ impl Looker {
             let mut compared = Vec::with_capacity(waiting.len());
             let compare = |mut saved: Value, live: &Value| {
                 preparation.compare(&resource, &mut saved);
-                let name = live["metadata"]["name"].as_str().unwrap_or_default();
-                let target = ObjectKey::new(resource.clone(), namespace.as_deref(), name);
+                let target = ObjectKey::new(resource.clone(), namespace.as_deref(), name_of(live));
                 rules.compare(&target, &saved, live)
             };
             repository.each_object(&point, &filter, &mut |object| {

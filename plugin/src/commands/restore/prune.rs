@@ -15,6 +15,7 @@ use crate::{
     plan::restore::{
         PlannedObject, RestorePlan,
         prune::{Coverage, Extra},
+        rules::tells_by_metadata,
     },
 };
 
@@ -59,7 +60,11 @@ async fn extras(
     namespace: &str,
 ) -> anyhow::Result<Vec<Extra>> {
     let mut found = Vec::new();
-    let mut pages = cluster.live_pages(kind, Some(namespace));
+    let mut pages = if tells_by_metadata(&kind.resource) {
+        cluster.live_metadata(kind, Some(namespace))
+    } else {
+        cluster.live_pages(kind, Some(namespace))
+    };
     loop {
         let page = match pages.next().await {
             Err(error) if error.is_not_found() => break,

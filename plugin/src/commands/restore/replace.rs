@@ -78,7 +78,7 @@ impl Writer {
         let Some(deleted) = &course.deleted else { return Ok(finished) };
         finished.outcome = Outcome::Replaced;
         if self.mode == WriteMode::Real && !job.object.dependants.is_empty() {
-            let successor = self.cluster.read(job.kind, job.key).await?.unwrap_or_default();
+            let successor = self.made_uid(job.key);
             for dependant in &job.object.dependants {
                 if let Err(error) = self.pass_on(dependant, &job.body, deleted, &successor).await {
                     finished.notes.push(format!(
@@ -98,7 +98,7 @@ impl Writer {
         dependant: &Dependant,
         wanted: &Value,
         deleted: &Value,
-        successor: &Value,
+        successor: &str,
     ) -> Result<(), WriteError> {
         let Some(kind) = self.kinds.served(&dependant.key.resource) else { return Ok(()) };
         let Some(body) = self.cluster.read(kind, &dependant.key).await? else { return Ok(()) };
@@ -112,10 +112,10 @@ impl Writer {
             return Ok(());
         }
         let mut owners = metadata["ownerReferences"].as_array().cloned().unwrap_or_default();
-        let (old, new) = (&deleted["metadata"]["uid"], &successor["metadata"]["uid"]);
-        owners.retain(|owner| owner["uid"] != *old && owner["uid"] != *new);
+        let old = &deleted["metadata"]["uid"];
+        owners.retain(|owner| owner["uid"] != *old && owner["uid"] != successor);
         let mut link = dependant.owner_reference.clone();
-        link["uid"] = new.clone();
+        link["uid"] = successor.into();
         owners.push(link);
         let patch =
             json!({"metadata": {"ownerReferences": owners, "resourceVersion": metadata["resourceVersion"]}});

@@ -1,5 +1,5 @@
-//! Writing one object as the plan says, again while the trouble is a passing one. How a live object is changed is in
-//! [`super::patch`], how it is replaced in [`super::replace`].
+//! Writing one object as the plan says, again while the trouble is a passing one. How an object is made is in
+//! [`super::creation`], how a live one is changed in [`super::patch`], how it is replaced in [`super::replace`].
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -17,7 +17,7 @@ use crate::{
         restoration::{Action, FieldProblem, Outcome},
     },
     plan::{
-        conflict::{Resolution, decide, rules::Rules},
+        conflict::{Resolution, rules::Rules},
         restore::{
             Origin, OwnerLink, PlannedObject, RestorePlan, content::Content, facts::Kinds,
             prepare::Preparation,
@@ -44,9 +44,6 @@ const DELETION_LIMIT: Duration = Duration::from_secs(30);
 
 /// The same for a namespace, whose content must go first.
 const NAMESPACE_LIMIT: Duration = Duration::from_mins(5);
-
-/// How often an object that comes and goes is met.
-const MEETINGS: u32 = 3;
 
 /// Stands for the uid of an owner that a dry run does not make.
 const NO_UID: &str = "00000000-0000-0000-0000-000000000000";
@@ -120,7 +117,7 @@ pub(super) struct Job<'a> {
 
 impl Job<'_> {
     /// What it is to have been made.
-    fn made(&self) -> Outcome {
+    pub(super) fn made(&self) -> Outcome {
         if self.object.candidate.renamed.is_some() { Outcome::Renamed } else { Outcome::Created }
     }
 }
@@ -258,90 +255,17 @@ impl Writer {
         Ok(notes)
     }
 
-    async fn create(&self, job: &Job<'_>, course: &mut Course) -> Result<Finished, WriteError> {
-        if job.object.waits_for_deletion
-            && let Err(finished) = self.wait_for_deletion(job.kind, job.key).await
-        {
-            return Ok(finished);
-        }
-        for _ in 1..MEETINGS {
-            match self.make(job).await {
-                Err(error) if error.is_already_exists() => {
-                    if let Some(finished) = self.meet(job, course).await? {
-                        return Ok(finished);
-                    }
-                }
-                made => return made,
-            }
-        }
-        self.make(job).await
-    }
-
     /// Pauses before another try; false if it was the last one, or the restore was interrupted.
     pub(super) async fn try_again(&self, attempt: u32) -> bool {
         attempt < TRIES && self.waiting.pause(pause(attempt)).await
     }
 
-    /// Makes an object that is not there.
-    pub(super) async fn make(&self, job: &Job<'_>) -> Result<Finished, WriteError> {
-        let written = self.cluster.create_object(job.kind, job.key, &job.body, self.mode).await?;
-        self.note_made(job.key, &written.body);
-        self.remember(job.index, job.object, written);
-        Ok(Finished::new(job.made()))
-    }
-
-    /// An object of the same name is there although none was when the plan was made; none if it is gone again.
-    async fn meet(&self, job: &Job<'_>, course: &Course) -> Result<Option<Finished>, WriteError> {
-        let live = match self.cluster.read(job.kind, job.key).await {
-            Ok(None) => return Ok(None),
-            Ok(Some(live)) => live,
-            Err(error) => {
-                let reason = format!("exists, and may not be compared: {}", error.one_line());
-                return Ok(Some(Finished::because(Outcome::Skipped, reason)));
-            }
-        };
-        let met = self.rules.compare(job.key, &job.body, &live);
-        if let (true, None, Some(uid)) = (job.object.owns, &met.deleting, &met.uid) {
-            self.owners.is_there(job.index, uid.clone());
-        }
-        if met.difference.is_none() {
-            let ours = course.may_be_ours && met.deleting.is_none();
-            if ours {
-                self.note_made(job.key, &live);
-            }
-            return Ok(Some(Finished::new(if ours { job.made() } else { Outcome::Unchanged })));
-        }
-        if met.deleting.is_some() {
-            return Ok(self.wait_for_deletion(job.kind, job.key).await.err());
-        }
-        if self.is_made_with_namespace(job.key) {
-            let mut applied = self.change(job, &Arc::default()).await?;
-            if applied.outcome == Outcome::Patched {
-                applied.outcome = Outcome::Created;
-            }
-            return Ok(Some(applied));
-        }
-        let reason = "appeared after the plan was made, and differs";
-        if job.object.candidate.renamed.is_some() {
-            return Ok(Some(Finished::because(Outcome::Refused, reason)));
-        }
-        Ok(Some(match decide(&met.state(), &met.resolution).action {
-            Action::Patch => self.change(job, &met.resolution).await?,
-            Action::Skip => Finished::because(Outcome::Skipped, reason),
-            _ => Finished::because(Outcome::Refused, reason),
-        }))
-    }
-
-    /// A new namespace is given its default service account by the cluster; there is nothing of anyone's in it.
-    fn is_made_with_namespace(&self, key: &ObjectKey) -> bool {
-        let namespace = key.namespace.as_deref();
-        key.resource.plural == "serviceaccounts"
-            && key.name == "default"
-            && namespace.is_some_and(|namespace| self.plan.made_namespaces.contains(namespace))
-    }
-
     /// Patches the live object; makes it if it is gone by now.
-    async fn change(&self, job: &Job<'_>, resolution: &Resolution) -> Result<Finished, WriteError> {
+    pub(super) async fn change(
+        &self,
+        job: &Job<'_>,
+        resolution: &Resolution,
+    ) -> Result<Finished, WriteError> {
         let Some(live) = self.cluster.read(job.kind, job.key).await? else { return self.make(job).await };
         let patch = Patch { kind: job.kind, key: job.key, body: &job.body, resolution };
         self.patch(&patch, live).await
@@ -387,6 +311,12 @@ impl Writer {
         let uid = body["metadata"]["uid"].as_str().unwrap_or_default().to_owned();
         let made = Made { uid, content: Content::of(&key.resource, body.clone()) };
         self.made.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone(), made);
+    }
+
+    /// The uid of an object that was made; empty if it was not.
+    pub(super) fn made_uid(&self, key: &ObjectKey) -> String {
+        let made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        made.get(key).map(|made| made.uid.clone()).unwrap_or_default()
     }
 
     pub(super) fn warn(&self, warnings: Vec<String>) {

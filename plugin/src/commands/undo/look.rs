@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::{
     archive::{ReadFilter, Repository},
-    cluster::Cluster,
+    cluster::{Cluster, name_of},
     commands::session::blocking,
     model::{object::ObjectKey, resource::ResourceType},
     plan::{
@@ -96,23 +96,10 @@ impl Sight<'_> {
 
     async fn group(&self, group: &Group<'_>, saved: &BTreeSet<&ObjectKey>) -> anyhow::Result<Seen> {
         let mut seen = Seen::new();
-        if group.names.len() <= FEW {
-            for name in &group.names {
-                let key = ObjectKey::new(group.kind.resource.clone(), group.namespace, name);
-                let body = self.cluster.read(group.kind, &key).await?;
-                seen.extend(self.observe(group, body.into_iter().collect(), saved).await?);
-            }
-            return Ok(seen);
-        }
-        let mut pages = self.cluster.live_pages(group.kind, group.namespace);
-        loop {
-            let page = match pages.next().await {
-                Err(error) if error.is_not_found() => break,
-                page => page?,
-            };
-            let Some(page) = page else { break };
-            let met = page.into_iter().filter(|body| group.names.contains(name_of(body))).collect();
-            seen.extend(self.observe(group, met, saved).await?);
+        let names = group.names.iter().map(|&name| name.to_owned()).collect();
+        let mut objects = self.cluster.live_named(group.kind, group.namespace, names, FEW);
+        while let Some(bodies) = objects.next().await? {
+            seen.extend(self.observe(group, bodies, saved).await?);
         }
         Ok(seen)
     }
@@ -179,8 +166,4 @@ impl Sight<'_> {
         })
         .await
     }
-}
-
-fn name_of(body: &Value) -> &str {
-    body["metadata"]["name"].as_str().unwrap_or_default()
 }

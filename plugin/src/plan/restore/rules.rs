@@ -77,6 +77,14 @@ pub fn rule(resource: &GroupResource, body: &Value, named: bool) -> Rule {
     made_by_owner(&kind, body).unwrap_or(Rule::Restore)
 }
 
+/// Whether the rules look at no more of an object of this kind than its metadata.
+pub fn tells_by_metadata(resource: &GroupResource) -> bool {
+    !matches!(
+        resource.to_string().as_str(),
+        "pods" | "secrets" | "jobs.batch" | "persistentvolumes" | "apiservices.apiregistration.k8s.io"
+    )
+}
+
 /// What no API server would take, or would take and then undo.
 fn impossible(kind: &str, body: &Value) -> Option<String> {
     let metadata = &body["metadata"];

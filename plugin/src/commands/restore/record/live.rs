@@ -4,13 +4,12 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use anyhow::Context;
 use bytes::Bytes;
-use futures::{StreamExt, TryStreamExt, stream};
 use serde_json::Value;
 use tokio::sync::mpsc;
 
 use crate::{
     archive::Capture,
-    cluster::Cluster,
+    cluster::{Cluster, name_of},
     model::{
         object::{CapturedObject, ObjectKey},
         resource::{GroupResource, ResourceType, Scope},
@@ -22,9 +21,6 @@ use crate::{
 
 /// Up to this many objects of a kind and namespace are read one by one, more by listing.
 const FEW: usize = 32;
-
-/// Single reads under way at once.
-const PARALLEL: usize = 12;
 
 /// The archive takes no more; its own error says why.
 #[derive(Debug, thiserror::Error)]
@@ -100,49 +96,11 @@ impl Gathering<'_> {
         names: BTreeSet<String>,
         found: &mut HashSet<ObjectKey>,
     ) -> anyhow::Result<()> {
-        if names.len() <= FEW {
-            return self.each(kind, namespace, &names, found).await;
-        }
-        let mut pages = self.cluster.live_pages(kind, namespace);
-        let mut last = String::new();
-        let mut is_first = true;
-        loop {
-            let page = match pages.next().await {
-                Err(error) if error.is_forbidden() && is_first => {
-                    return self.each(kind, namespace, &names, found).await;
-                }
-                page => page?,
-            };
-            is_first = false;
-            let Some(page) = page else { return Ok(()) };
-            let mut bodies = Vec::new();
-            for body in page {
-                let name = body["metadata"]["name"].as_str().unwrap_or_default();
-                // A list that was begun again repeats what was seen.
-                if names.contains(name) && name > last.as_str() {
-                    name.clone_into(&mut last);
-                    bodies.push(body);
-                }
-            }
+        let mut objects = self.cluster.live_named(kind, namespace, names, FEW);
+        while let Some(bodies) = objects.next().await? {
             self.hand_over(kind, namespace, bodies, found).await?;
         }
-    }
-
-    async fn each(
-        &mut self,
-        kind: &ResourceType,
-        namespace: Option<&str>,
-        names: &BTreeSet<String>,
-        found: &mut HashSet<ObjectKey>,
-    ) -> anyhow::Result<()> {
-        let cluster = self.cluster;
-        let read = |name: &str| {
-            let key = ObjectKey::new(kind.resource.clone(), namespace, name);
-            async move { cluster.read(kind, &key).await }
-        };
-        let bodies: Vec<Option<Value>> =
-            stream::iter(names).map(|name| read(name)).buffered(PARALLEL).try_collect().await?;
-        self.hand_over(kind, namespace, bodies.into_iter().flatten().collect(), found).await
+        Ok(())
     }
 
     async fn hand_over(
@@ -154,7 +112,7 @@ impl Gathering<'_> {
     ) -> anyhow::Result<()> {
         let mut objects = Vec::with_capacity(bodies.len());
         for body in bodies {
-            let name = body["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+            let name = name_of(&body).to_owned();
             found.insert(ObjectKey::new(kind.resource.clone(), namespace, &name));
             let json = Bytes::from(serde_json::to_vec(&body)?);
             objects.push(CapturedObject { namespace: namespace.map(str::to_owned), name, json });
