@@ -31,9 +31,9 @@ const MAX_RESTARTS: u8 = 3;
 #[derive(Deserialize)]
 struct Page<'page> {
     metadata: PageMetadata,
-    // Parsed one by one, so that memory holds the page's text and one object.
+    // Parsed one by one, so that memory holds the page's text and one object. Go writes an empty list as null at times.
     #[serde(borrow, default)]
-    items: Vec<&'page RawValue>,
+    items: Option<Vec<&'page RawValue>>,
 }
 
 #[derive(Deserialize)]
@@ -237,7 +237,7 @@ impl LivePages {
                 answer => answer?,
             };
             let page: Page = serde_json::from_slice(&answer.body).map_err(RequestError::BadAnswer)?;
-            let bodies = page.items.iter().map(|item| {
+            let bodies = page.items.iter().flatten().map(|item| {
                 let mut body: Value = serde_json::from_str(item.get()).map_err(RequestError::BadAnswer)?;
                 complete(&mut body, &self.kind);
                 Ok(body)

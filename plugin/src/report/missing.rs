@@ -43,7 +43,8 @@ pub fn losses(entries: &[Missing]) -> String {
 /// The longest line of `--exclude`, in characters.
 const LONGEST_LINE: usize = 100;
 
-/// `--exclude` of these kinds; on several lines, as a shell takes them, where one would be very long.
+/// ` --exclude` of these kinds, to stand behind a colon; on lines of their own, as a shell takes them, where one would be very
+/// long.
 pub fn excluding(kinds: &[&str]) -> String {
     let mut lines: Vec<String> = Vec::new();
     for kind in kinds {
@@ -55,7 +56,10 @@ pub fn excluding(kinds: &[&str]) -> String {
             _ => lines.push(format!("--exclude {kind}")),
         }
     }
-    lines.join(" \\\n  ")
+    match lines.as_slice() {
+        [only] => format!(" {only}"),
+        several => format!("\n  {}", several.join(" \\\n  ")),
+    }
 }
 
 fn together(entries: &[&Missing], verb: &str) -> String {
@@ -79,7 +83,7 @@ fn together(entries: &[&Missing], verb: &str) -> String {
     }
     let _ = write!(
         text,
-        "\nTo do without them, add: {}\nTo have them, ask for the rights that `kubectl backup doctor` names.",
+        "\nTo do without them, add:{}\nTo have them, ask for the rights that `kubectl backup doctor` names.",
         excluding(&kinds)
     );
     text
@@ -132,9 +136,10 @@ mod tests {
     fn a_long_line_is_several_that_a_shell_joins() {
         let kinds: Vec<String> = (0..9).map(|number| format!("kind-number-{number}.example.com")).collect();
         let kinds: Vec<&str> = kinds.iter().map(String::as_str).collect();
-        assert_eq!(excluding(&kinds[..2]), "--exclude kind-number-0.example.com,kind-number-1.example.com");
-        insta::assert_snapshot!(excluding(&kinds), @r"
-        --exclude kind-number-0.example.com,kind-number-1.example.com,kind-number-2.example.com \
+        assert_eq!(excluding(&kinds[..2]), " --exclude kind-number-0.example.com,kind-number-1.example.com");
+        insta::assert_snapshot!(format!("Add:{}", excluding(&kinds)), @r"
+        Add:
+          --exclude kind-number-0.example.com,kind-number-1.example.com,kind-number-2.example.com \
           --exclude kind-number-3.example.com,kind-number-4.example.com,kind-number-5.example.com \
           --exclude kind-number-6.example.com,kind-number-7.example.com,kind-number-8.example.com
         ");

@@ -126,7 +126,7 @@ fn told(denied: &Denied) -> Vec<Finding> {
                 CHECK,
                 Level::Problem,
                 what,
-                format!("ask for the rights, or leave the kinds out: {all}"),
+                format!("ask for the rights, or leave the kinds out:{all}"),
             ),
             Need::IfReferred => Finding::new(
                 CHECK,
@@ -134,7 +134,7 @@ fn told(denied: &Denied) -> Vec<Finding> {
                 what,
                 format!(
                     "it matters only where saved objects refer to one; if `kubectl backup create --dry-run` misses \
-                     any, ask for the rights, or leave the kinds out: {all}"
+                     any, ask for the rights, or leave the kinds out:{all}"
                 ),
             ),
         }
