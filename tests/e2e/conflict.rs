@@ -2,6 +2,7 @@
 
 mod fields;
 mod prune;
+mod rename;
 mod replace;
 
 use serde_json::{Value, json};
@@ -100,10 +101,10 @@ impl Stage {
     }
 
     fn live(&self, object: &str) -> Value {
-        let named = match object {
-            "widget/w" => format!("widgets.{}/w", self.group),
-            "definition" => format!("crd/widgets.{}", self.group),
-            other => other.to_owned(),
+        let named = match object.split_once('/') {
+            Some(("widget", name)) => format!("widgets.{}/{name}", self.group),
+            None => format!("crd/widgets.{}", self.group),
+            Some(_) => object.to_owned(),
         };
         self.world.object(&named).unwrap()
     }

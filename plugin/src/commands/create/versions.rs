@@ -81,7 +81,7 @@ impl OtherVersions {
 
     /// Remembers what of a kind was saved.
     pub(super) fn note(&mut self, kind: &ResourceType, objects: &[CapturedObject]) {
-        if self.kinds().any(|resource| *resource == kind.resource) {
+        if !objects.is_empty() && self.kinds().any(|resource| *resource == kind.resource) {
             let places = objects.iter().map(|object| (object.namespace.clone(), object.name.clone()));
             self.saved.entry(kind.resource.clone()).or_default().extend(places);
         }
@@ -138,6 +138,8 @@ impl Gatherer {
             self.sink.put_other_version(&kind, objects).await?;
         }
         let result = reading.join_next().await.and_then(Result::ok);
+        // As a version does whose definition was changed since the kinds were asked for.
+        let is_gone = matches!(&result, Some(Err(ListFailure::Request(error))) if error.is_not_found());
         let failure = match result {
             Some(Ok(())) if entry.objects == self.ledger.objects_of(&kind.resource) => None,
             Some(Ok(())) => Some(Missing {
@@ -152,7 +154,7 @@ impl Gatherer {
             self.ledger.note_version(&kind.resource, entry);
         }
         match failure {
-            Some(missing) if self.others.is_asked_for => self.ledger.missing.push(missing),
+            Some(missing) if self.others.is_asked_for && !is_gone => self.ledger.missing.push(missing),
             Some(missing) => {
                 self.ledger.warn(format!("not saved as {}: {}", missing.what, missing.reason));
             }

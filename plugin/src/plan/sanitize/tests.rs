@@ -145,6 +145,17 @@ fn job_loses_generated_selector_and_labels(#[case] labels: Value, #[case] wanted
 }
 
 #[test]
+fn job_that_got_another_name_loses_the_labels_of_the_old_one() {
+    let labels = json!({"batch.kubernetes.io/job-name": "j", "job-name": "j", "app": "x"});
+    let body = json!({"metadata": {"name": "j-restored", "labels": labels}, "spec": {
+        "selector": {"matchLabels": {"batch.kubernetes.io/controller-uid": "1"}},
+        "template": {"metadata": {"labels": labels}}}});
+    let job = cleaned("jobs.batch", body);
+    assert_eq!(job["metadata"]["labels"], json!({"app": "x"}));
+    assert_eq!(job["spec"]["template"]["metadata"]["labels"], json!({"app": "x"}));
+}
+
+#[test]
 fn job_with_manual_selector_keeps_it() {
     let spec = json!({"manualSelector": true, "selector": {"matchLabels": {"controller-uid": "mine"}}});
     assert_eq!(cleaned("jobs.batch", json!({"metadata": {"name": "j"}, "spec": spec}))["spec"], spec);

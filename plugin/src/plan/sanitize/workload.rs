@@ -63,7 +63,6 @@ pub(super) fn job(body: &mut Value) {
     if body["spec"]["manualSelector"] == true {
         return;
     }
-    let job = name(body).to_owned();
     let generated = body["spec"].get("selector").is_none_or(|selector| {
         ["controller-uid", "batch.kubernetes.io/controller-uid"]
             .iter()
@@ -73,12 +72,18 @@ pub(super) fn job(body: &mut Value) {
         return;
     }
     remove(body, &["spec", "selector"]);
+    // A job that is made beside its original has another name by now; what its pods are labelled with was made from the old.
+    let labels = &body["spec"]["template"]["metadata"]["labels"];
+    let of_pods = ["job-name", "batch.kubernetes.io/job-name"].map(|label| labels[label].as_str());
+    let of_pods = of_pods.into_iter().flatten();
+    let names: Vec<String> = of_pods.chain([name(body)]).map(str::to_owned).collect();
     for path in [&["metadata", "labels"][..], &["spec", "template", "metadata", "labels"][..]] {
         for label in ["controller-uid", "batch.kubernetes.io/controller-uid"] {
             remove_entries(body, path, |key| key == label);
         }
         for label in ["job-name", "batch.kubernetes.io/job-name"] {
-            let own = descend(body, path).is_some_and(|labels| labels[label] == job.as_str());
+            let own = descend(body, path)
+                .is_some_and(|labels| names.iter().any(|name| labels[label] == name.as_str()));
             remove_entries(body, path, |key| own && key == label);
         }
     }
