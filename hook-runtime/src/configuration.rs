@@ -161,6 +161,9 @@ pub enum ConfigurationError {
     /// The name of a folder.
     #[error("a folder of hook `{0}` must be named by a DNS label of at most 63 characters: `{1}`")]
     Folder(String, String),
+    /// A cache for a configuration that is no file.
+    #[error("`cache` needs a configuration in a file")]
+    InlineCache,
     /// Too much memory, or none.
     #[error("`memoryMiB` of hook `{0}` must be 1 to {MOST_MEMORY}: {1}")]
     Memory(String, u32),
@@ -212,6 +215,12 @@ impl Configuration {
         &self.hooks
     }
 
+    /// Takes the text itself. Without a file no cache can be filled, since another process reads the file for that.
+    pub fn inline(text: &str) -> Result<Self, ConfigurationError> {
+        let configuration = Self::parse(text, Path::new("--config-inline"))?;
+        if configuration.cache.is_some() { Err(ConfigurationError::InlineCache) } else { Ok(configuration) }
+    }
+
     fn parse(text: &str, path: &Path) -> Result<Self, ConfigurationError> {
         let mut configuration: Self = serde_saphyr::from_str(text)
             .map_err(|source| ConfigurationError::Yaml(path.to_owned(), Box::new(source)))?;
@@ -248,6 +257,14 @@ mod tests {
 
     fn parse(text: &str) -> Result<Configuration, ConfigurationError> {
         Configuration::parse(text, Path::new("hooks.yaml"))
+    }
+
+    #[test]
+    fn can_be_the_text_itself_if_it_has_no_cache() {
+        let text = "folder: /hooks\nhooks: {db: {component: db.wasm}}";
+        assert_eq!(Configuration::inline(text).unwrap().hooks().len(), 1);
+        let cached = format!("cache: /c\n{text}");
+        assert!(matches!(Configuration::inline(&cached), Err(ConfigurationError::InlineCache)));
     }
 
     #[test]

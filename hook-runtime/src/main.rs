@@ -4,14 +4,14 @@ use std::{
     error::Error,
     io::{self, Write as _},
     net::SocketAddr,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::ExitCode,
     time::Duration,
 };
 
 use clap::{Parser, Subcommand, ValueEnum};
 use hook_runtime::{
-    configuration::{Configuration, LISTEN},
+    configuration::{Configuration, ConfigurationError, LISTEN},
     engine::{self, Engine},
     probe::probe,
     server::Runtime,
@@ -35,8 +35,11 @@ struct Options {
     #[command(subcommand)]
     verb: Option<Verb>,
     /// What to run and what to grant, as YAML
-    #[arg(long, value_name = "FILE", required = true)]
+    #[arg(long, value_name = "FILE", required_unless_present = "config_inline")]
     config: Option<PathBuf>,
+    /// The configuration itself, where no file can be mounted, as in an ephemeral container
+    #[arg(long, value_name = "YAML", conflicts_with = "config")]
+    config_inline: Option<String>,
     /// How much to log: error, warn, info, debug
     #[arg(long, value_name = "LEVEL", default_value_t = LevelFilter::INFO)]
     log: LevelFilter,
@@ -78,7 +81,10 @@ fn main() -> ExitCode {
         Some(Verb::Compile { config }) => said(compile(&config)),
         None => {
             log_to_stderr(options.log, options.log_format);
-            serve(&options.config.unwrap_or_default())
+            serve(|| match &options.config_inline {
+                Some(text) => Configuration::inline(text),
+                None => Configuration::read(&options.config.unwrap_or_default()),
+            })
         }
     }
 }
@@ -90,7 +96,7 @@ fn said<E: Error>(outcome: Result<(), E>) -> ExitCode {
 }
 
 #[cfg(feature = "compiler")]
-fn compile(config: &Path) -> Result<(), engine::Error> {
+fn compile(config: &std::path::Path) -> Result<(), engine::Error> {
     let configuration = Configuration::read(config).map_err(engine::Error::Configuration)?;
     let asynchronous = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let engine = Engine::new()?;
@@ -101,12 +107,12 @@ fn compile(config: &Path) -> Result<(), engine::Error> {
     Ok(())
 }
 
-fn serve(config: &Path) -> ExitCode {
+fn serve(configuration: impl FnOnce() -> Result<Configuration, ConfigurationError>) -> ExitCode {
     // One thread: a guest gives way every few milliseconds, so more would only cost memory. Then connections and timers
     // must have their turn, and not after 61 times as by default: a thaw would come half a second late.
     let asynchronous = tokio::runtime::Builder::new_current_thread().enable_all().event_interval(1).build();
     let ended = asynchronous.map_err(engine::Error::Thread);
-    match ended.and_then(|asynchronous| asynchronous.block_on(run(config))) {
+    match ended.and_then(|asynchronous| asynchronous.block_on(run(configuration))) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(target: "hook_runtime", "{}", with_causes(&error));
@@ -143,11 +149,13 @@ fn with_causes(error: &dyn Error) -> String {
 }
 
 /// Until it is told to stop. What is held then is thawed before it ends.
-async fn run(config: &Path) -> Result<(), engine::Error> {
+async fn run(
+    configuration: impl FnOnce() -> Result<Configuration, ConfigurationError>,
+) -> Result<(), engine::Error> {
     // First of all: a signal that comes while hooks are being compiled must not kill.
     let handler = |kind| signal(kind).map_err(engine::Error::Signals);
     let (terminated, interrupted) = (handler(SignalKind::terminate())?, handler(SignalKind::interrupt())?);
-    let configuration = Configuration::read(config).map_err(engine::Error::Configuration)?;
+    let configuration = configuration().map_err(engine::Error::Configuration)?;
     let engine = Engine::new()?;
     let runtime = Runtime::start(&engine, &configuration).await?;
     let listener = listen(configuration.listen(), "").await?;

@@ -2,6 +2,7 @@
 //! a workload. Freezes are in `on_a_node`, and in `tests/group` without a cluster.
 
 mod on_a_node;
+mod relay;
 
 use serde_json::{Value, json};
 

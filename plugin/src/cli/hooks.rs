@@ -46,6 +46,11 @@ pub enum HooksCommand {
     Inject(place::InjectArgs),
     /// Take the hook runtime out of a workload again; the workload rolls
     Eject(place::EjectArgs),
+    /// Put a hook runtime into a running pod, as an ephemeral container, without a restart
+    ///
+    /// It goes when the pod does, and not before: an ephemeral container cannot be changed or removed. It mounts no volume
+    /// that the pod does not have, has no resource limits of its own, and is not started again when it ends.
+    Attach(place::AttachArgs),
 }
 
 /// Arguments of `hooks list` and `hooks status`.

@@ -1,12 +1,12 @@
 //! Server-side apply in a name of its own: what is no longer applied under that name goes away.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::model::{object::ObjectKey, resource::ResourceType};
 
 use super::{
     Cluster,
-    live::object_path,
+    live::{encoded, object_path},
     refusal::WriteError,
     write::{WriteMode, Written},
 };
@@ -29,5 +29,24 @@ impl Cluster {
         let dry_run = if mode == WriteMode::DryRun { "&dryRun=All" } else { "" };
         let path = format!("{path}?fieldManager={HOOKS_MANAGER}&fieldValidation=Strict{dry_run}");
         self.write(http::Method::PATCH, &path, "application/apply-patch+yaml", body).await
+    }
+    /// Adds an ephemeral container to a running pod. It can never be taken out again.
+    ///
+    /// Needs `patch` on `pods/ephemeralcontainers`.
+    pub async fn add_ephemeral_container(
+        &self,
+        namespace: &str,
+        pod: &str,
+        container: &Value,
+        mode: WriteMode,
+    ) -> Result<Written, WriteError> {
+        let dry_run = if mode == WriteMode::DryRun { "&dryRun=All" } else { "" };
+        let path = format!(
+            "/api/v1/namespaces/{}/pods/{}/ephemeralcontainers?fieldManager={HOOKS_MANAGER}{dry_run}",
+            encoded(namespace),
+            encoded(pod)
+        );
+        let patch = json!({ "spec": { "ephemeralContainers": [container] } });
+        self.write(http::Method::PATCH, &path, "application/strategic-merge-patch+json", &patch).await
     }
 }

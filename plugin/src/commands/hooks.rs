@@ -1,5 +1,6 @@
 //! `kubectl backup hooks`, and what it shares with `create`: finding hooks, and the ways to their runtimes.
 
+mod attach;
 mod eject;
 pub(in crate::commands) mod find;
 pub(in crate::commands) mod forwards;
@@ -28,5 +29,6 @@ pub(crate) async fn run(args: HooksArgs, session: &Session) -> anyhow::Result<Ex
         HooksCommand::Test(args) => test::run(args, session).await,
         HooksCommand::Inject(args) => inject::run(args, session).await,
         HooksCommand::Eject(args) => eject::run(args, session).await,
+        HooksCommand::Attach(args) => attach::run(args, session).await,
     }
 }

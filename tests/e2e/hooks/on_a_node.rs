@@ -2,7 +2,7 @@
 //! no node can be.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     thread,
     time::{Duration, Instant},
@@ -17,6 +17,8 @@ use test_cluster::{
 };
 
 use crate::world::World;
+
+use super::relay::Relay;
 
 /// Far beyond what is waited for, so that a busy machine fails nothing.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -116,8 +118,13 @@ impl Stage {
 
     /// A slow backup whose applications are frozen now.
     fn begin(&self, more: &[&str]) -> Child {
+        self.begin_through(self.world.kubeconfig(), more)
+    }
+
+    fn begin_through(&self, kubeconfig: &Path, more: &[&str]) -> Child {
         let arguments: Vec<&str> = SLOWLY.iter().chain(more).copied().collect();
         let mut command = self.world.command(&arguments);
+        command.env("KUBECONFIG", kubeconfig);
         let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         self.wait_frozen("db-0", true);
         child
@@ -253,7 +260,7 @@ fn whatever_happens_in_the_cut_everything_thaws_and_the_restore_point_is_honest(
     assert_eq!((stage.is_frozen("db-0"), stage.is_frozen("db-1")), (false, false));
     assert_eq!(world.restore_points(), 1);
     stage.pods.wait_ready("db-1").unwrap();
-    wait_answering(&stage, "db-1");
+    wait_answering(world, "pod/db-1");
 
     // A pod is deleted: the restore point says that its hook cannot be asked.
     let child = stage.begin(&["--hooks=prefer"]);
@@ -267,11 +274,108 @@ fn whatever_happens_in_the_cut_everything_thaws_and_the_restore_point_is_honest(
     world.kubectl_backup(&["check", "--read-data"]).success();
 }
 
+#[test]
+#[ignore = "needs a node: cargo xtask test"]
+fn a_lost_api_server_thaws_everything_and_nothing_is_saved() {
+    let stage = Stage::set(&["db-0", "db-1"]);
+    stage.fill();
+    let (relay, kubeconfig) = Relay::start(&stage.world);
+
+    // Every connection breaks, and the next ones are carried: the runtimes can be asked how it ended.
+    let child = stage.begin_through(&kubeconfig, &[]);
+    relay.cut();
+    let (code, said) = ended(child);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("was lost: the connection to the hook runtime ended"), "{said}");
+    assert_eq!((stage.is_frozen("db-0"), stage.is_frozen("db-1")), (false, false));
+    assert_eq!(stage.last("db-0")["broken"], "connection-lost");
+    let child = stage.begin_through(&kubeconfig, &["--hooks=prefer"]);
+    relay.cut();
+    let (code, said) = ended(child);
+    assert_eq!(code, Some(3), "{said}");
+    let saved = stage.world.kubectl_backup(&["describe", "-o", "json"]).success().json();
+    let ends: Vec<_> = saved["freeze"]["hooks"].as_array().unwrap().iter().map(|it| &it["broken"]).collect();
+    assert_eq!(ends, ["connection-lost", "connection-lost"], "{}", saved["freeze"]);
+
+    // The server is gone for good: nobody can be asked, and nobody waits for it.
+    let child = stage.begin_through(&kubeconfig, &[]);
+    relay.take_down();
+    let (code, said) = ended(child);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("cannot be asked whether it is thawed"), "{said}");
+    stage.wait_frozen("db-0", false);
+    stage.wait_frozen("db-1", false);
+    assert_eq!(stage.world.restore_points(), 1);
+}
+
+#[test]
+#[ignore = "needs a node: cargo xtask test"]
+fn an_attached_runtime_freezes_without_a_restart() {
+    let (world, image) = stocked();
+    let mut pod = application("db-0");
+    pod["metadata"]["annotations"] = json!({});
+    pod["spec"]["volumes"] = json!([{"name": "hooks", "configMap": {"name": "hooks"}}, {"name": "passwords", "secret": {"secretName": "hooks"}}]);
+    let pods = Pods::of_namespace(world.cluster(), world.namespace());
+    pods.start(&pod).unwrap();
+    let attach = [
+        "hooks",
+        "attach",
+        "pod/db-0",
+        "--hook=guest",
+        "--connect=127.0.0.1:7000",
+        "--image",
+        &image,
+        "--setting=address=127.0.0.1:7000",
+        "--secret=password=passwords/password",
+        "--components-from=hooks",
+    ];
+    let with = |more: &str| world.kubectl_backup(&attach.iter().copied().chain([more]).collect::<Vec<_>>());
+    let shown = with("--dry-run=server").success().stdout;
+    assert!(shown.contains("ephemeralContainers"), "{shown}");
+    let began = with("--yes").success();
+    assert!(began.stderr.contains("cannot be changed or removed"), "{}", began.stderr);
+    assert!(!began.stderr.contains("warning"), "{}", began.stderr);
+    let again = with("--yes").exits_with(1);
+    assert!(again.stderr.contains("has a hook runtime already"), "{}", again.stderr);
+    wait_answering(&world, "pod/db-0");
+    let tested = world.kubectl_backup(&["hooks", "test", "pod/db-0", "-o", "json"]).success().json();
+    assert_eq!(tested["consistency"], "application", "{tested}");
+    let live = world.object("pod/db-0").unwrap();
+    assert_eq!(live["status"]["containerStatuses"][0]["restartCount"], 0);
+    let made = world.kubectl_backup(&["create"]).success();
+    assert!(made.stdout.contains("application-consistent"), "{}", made.stdout);
+}
+
+#[test]
+#[ignore = "needs a node: cargo xtask test"]
+fn who_may_not_forward_ports_is_told_by_doctor_and_freezes_nothing() {
+    let stage = Stage::set(&["db-0"]);
+    let rules = json!([{"apiGroups": ["*"], "resources": ["*"], "verbs": ["list"]},
+        {"apiGroups": [""], "resources": ["namespaces", "pods"], "verbs": ["get"]}]);
+    let user = stage.world.user_with_role(&rules);
+    let doctor = stage.world.kubectl_backup_as(&user, &["doctor"]).exits_with(1);
+    assert!(doctor.stdout.contains("you may not get and create pods/portforward"), "{}", doctor.stdout);
+    let refused = stage.world.kubectl_backup_as(&user, &["create"]).exits_with(1);
+    assert!(
+        refused.stderr.contains("hook guest of pod") && refused.stderr.contains("forbidden"),
+        "{}",
+        refused.stderr
+    );
+    assert_eq!(stage.world.restore_points(), 0);
+    // With both rights, as docs/hooks.md says, it works.
+    let more = json!([{"apiGroups": ["*"], "resources": ["*"], "verbs": ["list"]},
+        {"apiGroups": [""], "resources": ["namespaces", "pods"], "verbs": ["get"]},
+        {"apiGroups": [""], "resources": ["pods/portforward"], "verbs": ["get", "create"]}]);
+    let user = stage.world.user_with_role(&more);
+    let made = stage.world.kubectl_backup_as(&user, &["hooks", "test", "pod/db-0", "-o", "json"]).success();
+    assert_eq!(made.json()["consistency"], "application");
+}
+
 /// A runtime that was started anew compiles its component first.
-fn wait_answering(stage: &Stage, pod: &str) {
+fn wait_answering(world: &World, what: &str) {
     let deadline = Instant::now() + PATIENCE;
-    while stage.world.kubectl_backup(&["hooks", "status", &format!("pod/{pod}")]).code != 0 {
-        assert!(Instant::now() < deadline, "the runtime of {pod} does not answer");
+    while world.kubectl_backup(&["hooks", "status", what]).code != 0 {
+        assert!(Instant::now() < deadline, "the runtime of {what} does not answer");
         thread::sleep(Duration::from_millis(500));
     }
 }
@@ -297,11 +401,7 @@ fn an_injected_runtime_freezes_and_an_ejected_one_is_gone() {
         ])
         .success();
     rolled_out(&world);
-    let deadline = Instant::now() + PATIENCE;
-    while world.kubectl_backup(&["hooks", "status", "deploy/lines"]).code != 0 {
-        assert!(Instant::now() < deadline, "the injected runtime does not answer");
-        thread::sleep(Duration::from_millis(500));
-    }
+    wait_answering(&world, "deploy/lines");
     let name = world.kubectl(&["get", "pods", "-l", "app=lines", "-o", "jsonpath={.items[0].metadata.name}"]);
     let name = name.success().stdout;
     // It has the token of no service account, and runs as nobody that matters.
@@ -324,11 +424,11 @@ fn an_injected_runtime_freezes_and_an_ejected_one_is_gone() {
     world.kubectl_backup(&["create"]).success();
 }
 
-/// An application in a Deployment, what an injected runtime needs, and the image of that.
-fn deployed() -> (World, String) {
+/// A namespace with the component and the secret of a hook, and the image of the runtime.
+fn stocked() -> (World, String) {
     let world = World::on_a_node();
     let image = hooks::load(world.cluster(), &hooks::built().unwrap()).unwrap();
-    let pods = Pods::of_namespace(world.cluster(), world.namespace());
+    world.wait_until("the service account", || world.object("sa/default").is_some());
     let component = component();
     let objects = HookRuntime {
         name: "hooks",
@@ -336,7 +436,13 @@ fn deployed() -> (World, String) {
         components: &[&component],
         secrets: &[("password", "secret")],
     };
-    pods.apply(&objects.objects().unwrap()).unwrap();
+    Pods::of_namespace(world.cluster(), world.namespace()).apply(&objects.objects().unwrap()).unwrap();
+    (world, image)
+}
+
+/// The same with an application in a Deployment.
+fn deployed() -> (World, String) {
+    let (world, image) = stocked();
     world.apply(
         &json!({
             "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "lines"},

@@ -24,6 +24,15 @@ pub struct RuntimeArgs {
     /// File of the component in its folder [default: NAME.wasm]
     #[arg(long, value_name = "FILE", requires = "hook", help_heading = "Hook")]
     pub component: Option<String>,
+    /// Instead of a file an artifact in a registry, pinned by its digest
+    #[arg(
+        long,
+        value_name = "IMAGE@sha256:DIGEST",
+        requires = "hook",
+        conflicts_with = "component",
+        help_heading = "Hook"
+    )]
+    pub hook_image: Option<String>,
     /// Address that the hook may connect to [default: the usual one of its database, on 127.0.0.1]
     #[arg(long, value_name = "ADDRESS:PORT", requires = "hook", help_heading = "Hook")]
     pub connect: Vec<SocketAddr>,
@@ -84,6 +93,26 @@ pub struct EjectArgs {
     /// The workload: `deploy/db`, `sts/db`, `ds/db`
     #[arg(value_name = "TYPE/NAME", required = true)]
     pub workload: String,
+    /// What is done.
+    #[command(flatten)]
+    pub change: ChangeArgs,
+}
+
+/// Arguments of `hooks attach`.
+#[derive(Debug, clap::Args)]
+pub struct AttachArgs {
+    /// The pod: `pod/db-0`
+    #[arg(value_name = "TYPE/NAME", required = true)]
+    pub pod: String,
+    /// What it runs.
+    #[command(flatten)]
+    pub runtime: RuntimeArgs,
+    /// A secret of the hook: a file in a volume of the pod
+    #[arg(long = "secret", value_name = "NAME=VOLUME/FILE", requires = "hook", help_heading = "Hook")]
+    pub secrets: Vec<String>,
+    /// Take the components from this volume of the pod instead of from the image
+    #[arg(long, value_name = "VOLUME", help_heading = "Hook")]
+    pub components_from: Option<String>,
     /// What is done.
     #[command(flatten)]
     pub change: ChangeArgs,

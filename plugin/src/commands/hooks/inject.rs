@@ -23,7 +23,7 @@ const LARGEST: u64 = 1 << 20;
 /// Runs `hooks inject`.
 pub(super) async fn run(args: InjectArgs, session: &Session) -> anyhow::Result<ExitStatus> {
     let secrets = args.secrets.iter().map(|word| secret(word)).collect::<Result<BTreeMap<_, _>, _>>()?;
-    let (hooks, configuration) = configured(&args.runtime, &secrets)?;
+    let (hooks, configuration) = configured(&args.runtime, &secrets, true)?;
     let cluster = session.cluster().await?;
     let workload = Workload::find(&args.workload, args.change.namespace.as_deref(), &cluster).await?;
     let mut mounted: Vec<String> = secrets.values().map(|(name, _)| name.clone()).collect();
@@ -75,9 +75,10 @@ pub(super) fn ended(args: &crate::cli::hooks::place::ChangeArgs) -> ExitStatus {
 }
 
 /// The names of the hooks, and the configuration that has them.
-fn configured(
+pub(super) fn configured(
     args: &RuntimeArgs,
     secrets: &BTreeMap<String, (String, String)>,
+    keeps: bool,
 ) -> Result<(Vec<String>, String), UsageError> {
     if let Some(path) = &args.config {
         return read(path);
@@ -93,11 +94,12 @@ fn configured(
     let hook = HookWords {
         name: name.clone(),
         component: args.component.clone(),
+        image: args.hook_image.clone(),
         connect: args.connect.clone(),
         settings: settings.collect::<Result<_, _>>()?,
         secrets: secrets.clone(),
     };
-    Ok((vec![name], configuration(&hook, args.port)))
+    Ok((vec![name], configuration(&hook, args.port, keeps)))
 }
 
 /// What of a configuration must be known here.
@@ -133,7 +135,7 @@ fn pair(word: &str, flag: &str, form: &str) -> Result<(String, String), UsageErr
 }
 
 /// `password=db-backup/password`
-fn secret(word: &str) -> Result<(String, (String, String)), UsageError> {
+pub(super) fn secret(word: &str) -> Result<(String, (String, String)), UsageError> {
     const FORM: &str = "NAME=SECRET/KEY";
     let (name, of) = pair(word, "--secret", FORM)?;
     match of.split_once('/') {

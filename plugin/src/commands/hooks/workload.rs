@@ -123,14 +123,7 @@ pub(super) async fn agreed(
     cluster: &Cluster,
     session: &Session,
 ) -> anyhow::Result<bool> {
-    let can_ask = io::stdin().is_terminal() && io::stderr().is_terminal();
-    if args.dry_run.is_none() && !args.yes && !can_ask {
-        return Err(UsageError::with_hint(
-            "a changed workload replaces its pods, and there is no terminal to ask on",
-            "say --yes to change it without being asked, or --dry-run=server to see what would change",
-        )
-        .into());
-    }
+    need_terminal(args)?;
     if args.dry_run == Some(DryRun::Client) {
         let bodies: Vec<Value> = objects.iter().map(|object| object.body.clone()).collect();
         let format = args.output.unwrap_or(PlaceFormat::Yaml);
@@ -159,6 +152,23 @@ pub(super) async fn agreed(
         session.printer.note("nothing changes");
         return Ok(false);
     }
+    agrees(question, args, session).await
+}
+
+/// Refuses to change anything unasked where nobody can be asked.
+pub(super) fn need_terminal(args: &ChangeArgs) -> Result<(), UsageError> {
+    let can_ask = io::stdin().is_terminal() && io::stderr().is_terminal();
+    if args.dry_run.is_some() || args.yes || can_ask {
+        return Ok(());
+    }
+    Err(UsageError::with_hint(
+        "this asks before it changes anything, and there is no terminal to ask on",
+        "say --yes to change it without being asked, or --dry-run=server to see what would change",
+    ))
+}
+
+/// Asks, unless the user said yes already.
+pub(super) async fn agrees(question: String, args: &ChangeArgs, session: &Session) -> anyhow::Result<bool> {
     if args.yes {
         return Ok(true);
     }
@@ -184,7 +194,7 @@ pub(super) async fn apply(object: &Applied, cluster: &Cluster, mode: WriteMode) 
     Ok(written.body)
 }
 
-fn documents(bodies: &[Value], format: PlaceFormat) -> anyhow::Result<String> {
+pub(super) fn documents(bodies: &[Value], format: PlaceFormat) -> anyhow::Result<String> {
     Ok(match format {
         PlaceFormat::Json => {
             document::to_json(&json!({ "apiVersion": "v1", "kind": "List", "items": bodies }))?

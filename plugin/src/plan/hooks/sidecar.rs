@@ -23,6 +23,8 @@ const CONFIGURATION_FILE: &str = "hooks.yaml";
 const COMPONENTS_FOLDER: &str = "/hooks";
 /// Folder of the secrets, a folder each.
 const SECRETS_FOLDER: &str = "/secrets";
+/// Folder for what the runtime keeps: compiled components, and freezes that outlive everybody.
+const STATE_FOLDER: &str = "/var/lib/kubectl-backup";
 /// Where the kubelet puts the token of the service account, unless something is mounted there.
 const TOKEN_FOLDER: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 /// An ordinary user that no image of a database has.
@@ -58,6 +60,8 @@ pub struct HookWords {
     pub name: String,
     /// File of its component.
     pub component: Option<String>,
+    /// Instead of a file an artifact in a registry, pinned by its digest.
+    pub image: Option<String>,
     /// Addresses that it may connect to; the usual one of its database if there is none.
     pub connect: Vec<SocketAddr>,
     /// Settings by name.
@@ -66,15 +70,19 @@ pub struct HookWords {
     pub secrets: BTreeMap<String, (String, String)>,
 }
 
-/// The configuration of a runtime with one hook, as YAML.
-pub fn configuration(hook: &HookWords, port: u16) -> String {
+/// The configuration of a runtime with one hook, as YAML. `keeps` is whether it has a folder to write to.
+pub fn configuration(hook: &HookWords, port: u16, keeps: bool) -> String {
     let usual = ADDRESSES.iter().find(|(name, _)| *name == hook.name);
     let mut connect: Vec<String> = hook.connect.iter().map(ToString::to_string).collect();
     if let (true, Some((_, port))) = (connect.is_empty(), usual) {
         connect.push(format!("127.0.0.1:{port}"));
     }
-    let component = hook.component.clone().unwrap_or_else(|| format!("{}.wasm", hook.name));
-    let mut body = Map::from_iter([("component".to_owned(), json!(component))]);
+    let file = || hook.component.clone().unwrap_or_else(|| format!("{}.wasm", hook.name));
+    let mut body = Map::new();
+    match &hook.image {
+        Some(image) => body.insert("image".to_owned(), json!(image)),
+        None => body.insert("component".to_owned(), json!(file())),
+    };
     if !connect.is_empty() {
         body.insert("connect".to_owned(), json!(connect));
     }
@@ -88,7 +96,11 @@ pub fn configuration(hook: &HookWords, port: u16) -> String {
     }
     // JSON is YAML, and needs nothing to be quoted by rules of its own.
     let hooks = Map::from_iter([(hook.name.clone(), Value::Object(body))]);
-    let whole = json!({ "listen": format!("127.0.0.1:{port}"), "folder": COMPONENTS_FOLDER, "hooks": hooks });
+    let mut whole =
+        json!({ "listen": format!("127.0.0.1:{port}"), "folder": COMPONENTS_FOLDER, "hooks": hooks });
+    if keeps {
+        (whole["cache"], whole["state"]) = (json!(STATE_FOLDER), json!(STATE_FOLDER));
+    }
     format!("{whole:#}\n")
 }
 
@@ -105,13 +117,10 @@ impl Sidecar {
 
     /// What is applied to a workload: the native sidecar, its volumes, and the annotations by which backups find it.
     pub fn template(&self) -> Value {
-        let mut annotations = Map::new();
-        annotations.insert(HOOKS.to_owned(), json!(self.hooks.join(",")));
-        if self.port != PORT {
-            annotations.insert(HOOKS_PORT.to_owned(), json!(self.port.to_string()));
-        }
-        annotations.insert(CONFIGURATION.to_owned(), json!(digest(&self.configuration)));
+        let mut annotations = self.annotations();
+        annotations[CONFIGURATION] = json!(digest(&self.configuration));
         let mut container = self.container();
+        container["args"] = json!(["--config", format!("{CONFIGURATION_FOLDER}/{CONFIGURATION_FILE}")]);
         container["restartPolicy"] = json!("Always");
         container["resources"] = json!({
             "requests": { "cpu": "10m", "memory": "32Mi" },
@@ -124,12 +133,38 @@ impl Sidecar {
         })
     }
 
+    /// The ephemeral container: its configuration is an argument, for it can mount nothing that the pod does not have. The
+    /// components and secrets come from volumes of the pod by these names.
+    pub fn ephemeral(&self) -> Value {
+        let mount =
+            |volume: &str, path: String| json!({ "name": volume, "mountPath": path, "readOnly": true });
+        let components = self.components.iter().map(|volume| mount(volume, COMPONENTS_FOLDER.to_owned()));
+        let secrets = self.secrets.iter().map(|volume| mount(volume, format!("{SECRETS_FOLDER}/{volume}")));
+        let mounts: Vec<Value> = components.chain(secrets).collect();
+        let mut container = self.container();
+        // A `$` of its own is written twice.
+        container["args"] = json!(["--config-inline", self.configuration.replace('$', "$$")]);
+        if !mounts.is_empty() {
+            container["volumeMounts"] = json!(mounts);
+        }
+        container
+    }
+
+    /// The annotations by which backups find the hooks of a pod.
+    pub fn annotations(&self) -> Value {
+        let mut annotations = Map::new();
+        annotations.insert(HOOKS.to_owned(), json!(self.hooks.join(",")));
+        if self.port != PORT {
+            annotations.insert(HOOKS_PORT.to_owned(), json!(self.port.to_string()));
+        }
+        Value::Object(annotations)
+    }
+
     /// What both kinds of containers have.
     fn container(&self) -> Value {
         json!({
             "name": CONTAINER,
             "image": self.image,
-            "args": ["--config", format!("{CONFIGURATION_FOLDER}/{CONFIGURATION_FILE}")],
             "securityContext": {
                 "runAsNonRoot": true,
                 "runAsUser": USER,
@@ -153,6 +188,7 @@ impl Sidecar {
             mounts.push(mount(format!("{CONTAINER}-secret-{index}"), format!("{SECRETS_FOLDER}/{secret}")));
         }
         mounts.push(mount(format!("{CONTAINER}-no-token"), TOKEN_FOLDER.to_owned()));
+        mounts.push(json!({ "name": format!("{CONTAINER}-state"), "mountPath": STATE_FOLDER }));
         Value::Array(mounts)
     }
 
@@ -174,6 +210,7 @@ impl Sidecar {
             }));
         }
         volumes.push(json!({ "name": format!("{CONTAINER}-no-token"), "emptyDir": { "sizeLimit": "1Mi" } }));
+        volumes.push(json!({ "name": format!("{CONTAINER}-state"), "emptyDir": { "sizeLimit": "256Mi" } }));
         Value::Array(volumes)
     }
 }
@@ -200,7 +237,7 @@ mod tests {
             image: "registry.example/hooks:1".to_owned(),
             port: PORT,
             hooks: vec!["postgres".to_owned()],
-            configuration: configuration(&hook(), PORT),
+            configuration: configuration(&hook(), PORT, true),
             config_map: "db-backup-hooks".to_owned(),
             components: None,
             secrets: vec!["db".to_owned()],
@@ -209,7 +246,7 @@ mod tests {
 
     #[test]
     fn a_hook_is_granted_what_the_command_line_says_and_its_own_database() {
-        insta::assert_snapshot!(configuration(&hook(), PORT), @r#"
+        insta::assert_snapshot!(configuration(&hook(), PORT, true), @r#"
         {
           "listen": "127.0.0.1:9911",
           "folder": "/hooks",
@@ -226,11 +263,15 @@ mod tests {
                 "password": "/secrets/db/backup-password"
               }
             }
-          }
+          },
+          "cache": "/var/lib/kubectl-backup",
+          "state": "/var/lib/kubectl-backup"
         }
         "#);
         let other = HookWords { name: "mine".to_owned(), ..HookWords::default() };
-        assert!(!configuration(&other, PORT).contains("connect"));
+        assert!(!configuration(&other, PORT, false).contains("connect"));
+        let image = HookWords { image: Some("registry.example/db@sha256:0".to_owned()), ..other };
+        assert!(!configuration(&image, PORT, false).contains("component"));
     }
 
     #[test]
@@ -247,11 +288,28 @@ mod tests {
         assert_eq!(context["seccompProfile"], json!({ "type": "RuntimeDefault" }));
         let mounts = container["volumeMounts"].as_array().unwrap();
         assert!(mounts.iter().any(|mount| mount["mountPath"] == TOKEN_FOLDER));
-        assert!(mounts.iter().all(|mount| mount["readOnly"] == true));
+        let writable: Vec<_> = mounts.iter().filter(|mount| mount["readOnly"] != true).collect();
+        assert_eq!(writable.len(), 1, "{writable:?}");
+        assert_eq!(writable[0]["mountPath"], STATE_FOLDER);
         let volumes: Vec<_> =
             template["spec"]["volumes"].as_array().unwrap().iter().map(|it| &it["name"]).collect();
         assert_eq!(volumes, mounts.iter().map(|mount| &mount["name"]).collect::<Vec<_>>());
         assert_eq!(template["metadata"]["annotations"][HOOKS], "postgres");
+    }
+
+    #[test]
+    fn an_ephemeral_container_brings_its_configuration_and_borrows_volumes() {
+        let mut sidecar = sidecar();
+        sidecar.configuration = "user: $(NAME)".to_owned();
+        sidecar.components = Some("hooks".to_owned());
+        let container = sidecar.ephemeral();
+        assert_eq!(container["args"], json!(["--config-inline", "user: $$(NAME)"]));
+        assert_eq!(
+            container["volumeMounts"][1],
+            json!({ "name": "db", "mountPath": "/secrets/db", "readOnly": true })
+        );
+        // What the server refuses in an ephemeral container.
+        assert!(container.get("resources").is_none() && container.get("restartPolicy").is_none());
     }
 
     #[test]
