@@ -181,6 +181,14 @@ fn an_object_is_taken_as_the_saved_version_that_is_still_served() {
     assert_eq!(widgets.saved_besides(&[]), ["v1alpha1 6"], "a webhook converts them");
     assert!(webhook.calls() > 0);
     world.kubectl_backup(&["check", "--read-data"]).success();
+    let (latest, one) = (format!("latest:{}", world.namespace()), format!("{}/one", widgets.resource()));
+    let got = |version: &str| {
+        let get = ["get", &latest, &one, "-o", "json", "--api-version", version];
+        world.kubectl_backup(&get)
+    };
+    assert_eq!(got("v2").success().json()["spec"], json!({"dimensions": {"size": 1}}));
+    assert_eq!(got("v1alpha1").success().json()["spec"], json!({"size": 1}));
+    assert!(got("v3").exits_with(1).stderr.contains("it is saved at v2, v1alpha1"));
     widgets.stop();
     widgets.serve_at(&["v1alpha1"], None);
 
@@ -195,7 +203,6 @@ fn an_object_is_taken_as_the_saved_version_that_is_still_served() {
 
     let again = world.restore(&["--include", &kind, "--cluster-scoped=none"]).success().json();
     assert_eq!(state(&again, &name), "unchanged");
-    let latest = format!("latest:{}", world.namespace());
     world.kubectl_backup(&["diff", &latest, "--include", &kind]).success();
     let change = r#"{"spec":{"size":2}}"#;
     world.kubectl(&["patch", &format!("{kind}/one"), "--type=merge", "-p", change]).success();
@@ -269,4 +276,26 @@ fn versions_that_differ_in_their_name_are_saved_where_all_are_asked_for() {
     widgets.make("one", 1);
     assert_eq!(widgets.saved_besides(&[]), [""; 0], "the restore can name the other version");
     assert_eq!(widgets.saved_besides(&["--api-versions=all"]), ["v3alpha1 1"]);
+}
+
+#[test]
+#[ignore = "needs cluster: cargo xtask test"]
+fn a_built_in_kind_of_two_shapes_is_saved_at_both() {
+    let world = World::new();
+    let target = json!({"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"});
+    let metrics = json!([{"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 70}}}]);
+    let scaler = json!({"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": "web"},
+        "spec": {"scaleTargetRef": target, "maxReplicas": 3, "metrics": metrics}});
+    world.apply(&scaler.to_string());
+    let report = world.kubectl_backup(&["create", "-n", world.namespace(), "-o", "json"]).success().json();
+    let kinds = report["kinds"].as_array().unwrap();
+    let others: Vec<_> = kinds.iter().filter(|kind| kind["otherVersions"].is_array()).collect();
+    assert_eq!(others.len(), 1, "no other kind of a plain cluster: {others:#?}");
+    assert_eq!(others[0]["otherVersions"][0]["version"], "v1");
+    let get = ["get", "latest", "hpa/web", "--api-version=v1", "-o", "json"];
+    let saved = world.kubectl_backup(&get).success().json();
+    assert_eq!(
+        (&saved["apiVersion"], &saved["spec"]["targetCPUUtilizationPercentage"]),
+        (&json!("autoscaling/v1"), &json!(70))
+    );
 }
