@@ -1,4 +1,8 @@
-//! `cargo xtask demo`: a backup, a disaster and two restores, as a person would type them.
+//! `cargo xtask demo`: what the product does, as a person would type it. The chapters lie below: what is backed up and
+//! restored, and how a database is frozen meanwhile.
+
+mod database;
+mod objects;
 
 use std::{
     env, fs,
@@ -10,9 +14,12 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use test_cluster::{TestCluster, external::CONTEXT_VARIABLE};
+use test_cluster::{TestCluster, external::CONTEXT_VARIABLE, node};
 
-use crate::shell::{self, cargo, say, target_folder, with_cluster, workspace};
+use crate::{
+    hooks,
+    shell::{self, cargo, say, target_folder, with_cluster, with_node},
+};
 
 /// Time to read a step's heading, at a terminal.
 const PAUSE: Duration = Duration::from_millis(700);
@@ -40,15 +47,23 @@ pub(crate) fn run(args: &DemoArgs) -> Result<()> {
         );
     }
     // With the features of the whole workspace, so that `cargo xtask test` finds everything built.
-    shell::run(&mut cargo(["build", "--workspace", "--bin", "kubectl-backup"]))?;
-    with_cluster("demo", |cluster| {
-        let folder = tempfile::tempdir().context("could not make a folder for the demonstration")?;
-        let demo = Demo::new(cluster, folder.path(), !args.fast && std::io::stdout().is_terminal())?;
-        demo.play()
-    })
+    shell::run(&mut cargo(["build", "--workspace", "--bin", "kubectl-backup", "--bin", "hook-runtime"]))?;
+    let no_node = node::unavailable();
+    if no_node.is_none() {
+        node::install_missing()?;
+        hooks::build()?;
+    }
+    let folder = tempfile::tempdir().context("could not make a folder for the demonstration")?;
+    let pauses = !args.fast && std::io::stdout().is_terminal();
+    with_cluster("demo", |cluster| objects::play(&Demo::new(cluster, folder.path(), pauses)?))?;
+    match no_node {
+        None => with_node("demo", |cluster| database::play(&Demo::new(cluster, folder.path(), pauses)?))?,
+        Some(reason) => say(&format!("\nSKIPPED: a database with its hook: {reason}"))?,
+    }
+    say("\n# That was all: the clusters and the backups are removed")
 }
 
-/// A stage: the cluster, and a home directory that is nobody's.
+/// A stage: a cluster, and a home directory that is nobody's.
 struct Demo<'a> {
     cluster: &'a TestCluster,
     home: &'a Path,
@@ -63,47 +78,14 @@ impl<'a> Demo<'a> {
         let search = env::var_os("PATH").unwrap_or_default();
         let search = env::join_paths([binaries].into_iter().chain(tools).chain(env::split_paths(&search)))
             .context("a folder's name cannot be part of PATH")?;
-        for manifest in ["shop.yaml", "discount.yaml"] {
-            fs::copy(workspace().join("xtask/src/demo").join(manifest), home.join(manifest))
-                .with_context(|| format!("could not copy `{manifest}`"))?;
-        }
         Ok(Self { cluster, home, search, pauses })
     }
 
-    fn play(&self) -> Result<()> {
-        self.chapter("An application in the namespace shop")?;
-        self.step("kubectl apply -f shop.yaml")?;
-        self.step("kubectl wait --for=condition=Established crd/discounts.shop.example.com")?;
-        self.step("kubectl apply -f discount.yaml")?;
-        self.step("kubectl get deployments,services,configmaps,secrets,pvc,discounts -n shop")?;
-
-        self.chapter("One command, nothing configured: a restore point")?;
-        self.step("kubectl backup create -n shop")?;
-        self.step("kubectl backup list")?;
-        self.step("kubectl backup ls latest")?;
-
-        self.chapter("Disaster: the namespace is gone")?;
-        self.step("kubectl delete namespace shop")?;
-        self.step("kubectl get deployments,services,configmaps,secrets,pvc,discounts -n shop")?;
-
-        self.chapter("All of it comes back")?;
-        self.step("kubectl backup restore latest:shop --dry-run")?;
-        self.step("kubectl backup restore latest:shop --yes")?;
-        self.step("kubectl get deployments,services,configmaps,secrets,pvc,discounts -n shop")?;
-
-        self.chapter("A smaller mishap: one object is damaged")?;
-        self.step(
-            r#"kubectl patch configmap web-config -n shop --patch '{"data":{"app.conf":"listen = 80\n"}}'"#,
-        )?;
-        self.step_expecting(
-            "kubectl backup diff latest:shop configmap/web-config -n shop",
-            Expect::Difference,
-        )?;
-        self.step(
-            "kubectl backup restore latest:shop configmap/web-config -n shop --on-conflict patch --yes",
-        )?;
-        self.step("kubectl backup diff latest:shop configmap/web-config -n shop")?;
-        self.chapter("That was all: the cluster and its backups are removed now")
+    /// Puts a file where the steps find it.
+    fn give(&self, file: &Path) -> Result<()> {
+        let failed = || format!("could not copy `{}`", file.display());
+        fs::copy(file, self.home.join(file.file_name().with_context(failed)?)).with_context(failed)?;
+        Ok(())
     }
 
     fn chapter(&self, title: &str) -> Result<()> {

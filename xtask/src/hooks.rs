@@ -31,6 +31,11 @@ pub(crate) fn build() -> Result<()> {
     Ok(())
 }
 
+/// The component of a hook that [`build`] has built.
+pub(crate) fn component(hook: &str) -> PathBuf {
+    folder().join(TARGET).join("release").join(format!("{hook}.wasm"))
+}
+
 /// Formatting and lints.
 pub(crate) fn check() -> Result<()> {
     run(&mut cargo(["fmt", "--manifest-path", MANIFEST, "--all", "--check"]))?;

@@ -132,12 +132,29 @@ pub fn say(line: &str) -> Result<()> {
 /// Does `work` with a new cluster that ends with it, whatever becomes of it. `purpose` begins the cluster's name.
 pub fn with_cluster<T>(purpose: &str, work: impl FnOnce(&TestCluster) -> Result<T>) -> Result<T> {
     let name = format!("{purpose}-{}", std::process::id());
-    let outcome = TestCluster::start(&name, Lifetime::OfThisProcess).and_then(|cluster| {
+    let cluster = TestCluster::start(&name, Lifetime::OfThisProcess);
+    // A test may have started the others.
+    let others = [format!("{name}-other"), format!("{name}{NODE_SUFFIX}")];
+    work_with(cluster, work, [name].into_iter().chain(others))
+}
+
+/// As [`with_cluster`], with a node that runs pods.
+pub fn with_node<T>(purpose: &str, work: impl FnOnce(&TestCluster) -> Result<T>) -> Result<T> {
+    let name = format!("{purpose}-{}{NODE_SUFFIX}", std::process::id());
+    let cluster = TestCluster::start_with_node(&name, Lifetime::OfThisProcess);
+    work_with(cluster, work, [name])
+}
+
+fn work_with<T>(
+    cluster: Result<TestCluster>,
+    work: impl FnOnce(&TestCluster) -> Result<T>,
+    names: impl IntoIterator<Item = String>,
+) -> Result<T> {
+    let outcome = cluster.and_then(|cluster| {
         check_interrupted()?;
         work(&cluster)
     });
-    // A test may have started the others.
-    for name in [name.clone(), format!("{name}-other"), format!("{name}{NODE_SUFFIX}")] {
+    for name in names {
         TestCluster::stop(&name).with_context(|| format!("could not stop the test cluster `{name}`"))?;
     }
     outcome

@@ -6,8 +6,6 @@
 use std::{
     env, fs,
     path::{Path, PathBuf},
-    thread,
-    time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, bail};
@@ -25,13 +23,13 @@ use crate::{
 pub const CONTAINER: &str = "hook-runtime";
 /// Where it listens, on the loopback of the pod.
 pub const PORT: u16 = 9911;
+/// What it logs when it can be asked.
+pub const LISTENING: &str = "listening on ";
 /// The folder of the secrets: each is a file of its name.
 pub const SECRETS: &str = "/secrets";
 /// The folder of the components and of the configuration.
 const FOLDER: &str = "/hooks";
 const CONFIGURATION: &str = "hooks.yaml";
-/// Without optimisation a component takes seconds to compile.
-const PATIENCE: Duration = Duration::from_mins(2);
 
 /// What the sidecar runs, and with what.
 #[derive(Debug)]
@@ -107,17 +105,7 @@ pub fn load(cluster: &TestCluster, program: &Path) -> Result<String> {
 
 /// Waits until the runtime in a pod listens: it compiles its components first, which a probe of the pod cannot see.
 pub fn wait_listening(pods: &Pods, pod: &str) -> Result<()> {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        let log = pods.logs(pod, CONTAINER);
-        if log.as_ref().is_ok_and(|log| log.contains("listening on ")) {
-            return Ok(());
-        }
-        if Instant::now() > deadline {
-            bail!("the runtime of hooks in `{pod}` does not listen: {}", log?);
-        }
-        thread::sleep(Duration::from_millis(100));
-    }
+    pods.wait_logged(pod, CONTAINER, LISTENING)
 }
 
 /// The runtime that cargo has built for the tests that now run.

@@ -7,6 +7,7 @@ use std::{
     io::{BufRead as _, BufReader, Write as _},
     net::SocketAddr,
     process::{Child, Command, Stdio},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -127,6 +128,21 @@ impl Pods {
         stdout_of(self.kubectl().args(["logs", pod, "--container", container]))
     }
 
+    /// Waits until a container has logged this text.
+    pub fn wait_logged(&self, pod: &str, container: &str, text: &str) -> Result<()> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let log = self.logs(pod, container);
+            if log.as_ref().is_ok_and(|log| log.contains(text)) {
+                return Ok(());
+            }
+            if Instant::now() > deadline {
+                bail!("`{container}` of `{pod}` does not log `{text}`: {}", log?);
+            }
+            thread::sleep(Duration::from_millis(100));
+        }
+    }
+
     /// The runtime's id of a container that runs or ran last.
     pub fn container_id(&self, pod: &str, container: &str) -> Result<String> {
         let live = self.get(pod)?;
@@ -167,7 +183,7 @@ impl Pods {
         forward.address =
             address_in(&line).with_context(|| format!("kubectl forwards no port {port} of `{pod}`"))?;
         // Each connection prints a line, which must go somewhere.
-        std::thread::spawn(move || std::io::copy(&mut output, &mut std::io::sink()));
+        thread::spawn(move || std::io::copy(&mut output, &mut std::io::sink()));
         Ok(forward)
     }
 
@@ -177,7 +193,7 @@ impl Pods {
             match stdout_of(self.kubectl().args(arguments)) {
                 Ok(_) => return Ok(()),
                 Err(error) if Instant::now() > deadline => return Err(error),
-                Err(_) => std::thread::sleep(Duration::from_millis(100)),
+                Err(_) => thread::sleep(Duration::from_millis(100)),
             }
         }
     }
