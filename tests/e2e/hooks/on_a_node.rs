@@ -1,9 +1,13 @@
 //! Freezes through the API server in real pods. By the name of this module `cargo xtask test` leaves these tests out where
 //! no node can be.
 
+#[path = "../../../hook-runtime/tests/it/build.rs"]
+mod build;
+mod databases;
+
 use std::{
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, Stdio},
     thread,
     time::{Duration, Instant},
 };
@@ -47,16 +51,7 @@ exec nc -ll -p 7000 -e sh /tmp/session
 
 /// The component of the runtime's tests.
 fn component() -> PathBuf {
-    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/../hook-runtime/tests/guests");
-    let target = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("guests");
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo.current_dir(source);
-    cargo.args(["build", "--release", "--locked", "--target", "wasm32-wasip2", "--target-dir"]).arg(&target);
-    for variable in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_TARGET", "RUSTC_WRAPPER"] {
-        cargo.env_remove(variable);
-    }
-    assert!(cargo.status().unwrap().success(), "the guest needs `rustup target add wasm32-wasip2`");
-    target.join("wasm32-wasip2/release/guest.wasm")
+    build::components("hook-runtime/tests/guests", "guests").join("guest.wasm")
 }
 
 /// Applications, each with a runtime beside it, in a namespace with many objects.
