@@ -20,6 +20,8 @@ use tempfile::TempDir;
 
 #[path = "inspect/damage.rs"]
 mod damage;
+#[path = "inspect/documents.rs"]
+mod documents;
 
 /// A random key, so that no time goes into its derivation.
 const KEY: &str = "4f3c2b1a4f3c2b1a4f3c2b1a4f3c2b1a4f3c2b1a4f3c2b1a4f3c2b1a4f3c2b1a";

@@ -72,6 +72,9 @@ pub struct GetArgs {
     /// Only objects with these labels
     #[arg(short = 'l', long, value_name = "SELECTOR", help_heading = "Selection")]
     pub selector: Option<String>,
+    /// The objects as they were saved at this version of their kind; `describe` lists the versions
+    #[arg(long, value_name = "VERSION", help_heading = "Selection")]
+    pub api_version: Option<String>,
     /// Output format: yaml, json, name, wide, jsonpath=TEMPLATE
     #[arg(short, long, value_name = "FORMAT", help_heading = "Output")]
     pub output: Option<String>,

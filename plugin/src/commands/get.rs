@@ -3,7 +3,10 @@
 mod output;
 mod wanted;
 
-use std::{collections::BTreeSet, ops::ControlFlow};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::ControlFlow,
+};
 
 use serde_json::Value;
 
@@ -33,8 +36,11 @@ use wanted::Wanted;
 pub(crate) async fn run(args: GetArgs, session: &Session) -> anyhow::Result<ExitStatus> {
     let format = Format::parse(args.output.as_deref())?;
     let selector = args.selector.as_deref().map(LabelSelector::parse).transpose()?;
-    let opened = point::open(&args.restore_point, Incomplete::Skip, session).await?;
+    let mut opened = point::open(&args.restore_point, Incomplete::Skip, session).await?;
     let wanted = Wanted::parse(&args.objects, &opened)?;
+    if let Some(version) = &args.api_version {
+        at_version(version, &wanted.resources(), &mut opened)?;
+    }
     let namespaces = namespaces(&args, &opened, session).await;
     point::warn_of_absent(&args.namespaces.namespaces, &opened.manifest, session);
     saved_kinds::warn_of_missing(&wanted.resources(), namespaces.as_ref(), &opened.manifest, session);
@@ -86,6 +92,36 @@ pub(crate) async fn run(args: GetArgs, session: &Session) -> anyhow::Result<Exit
             Ok(if is_incomplete { ExitStatus::Incomplete } else { ExitStatus::Done })
         }
     }
+}
+
+/// Has the objects of these kinds read at another version.
+fn at_version(
+    version: &str,
+    resources: &BTreeSet<GroupResource>,
+    opened: &mut OpenPoint,
+) -> Result<(), Failure> {
+    let mut read_at = BTreeMap::new();
+    for resource in resources {
+        let Some(entry) = opened.manifest.kinds.iter_mut().find(|entry| entry.kind.resource == *resource)
+        else {
+            continue;
+        };
+        if entry.kind.version == version {
+            continue;
+        }
+        let others = entry.other_versions.iter().map(|other| other.version.as_str());
+        let known: Vec<&str> = std::iter::once(entry.kind.version.as_str()).chain(others).collect();
+        if !known.contains(&version) {
+            return Err(Failure::new(
+                format!("{resource} is not saved at version `{version}`"),
+                format!("it is saved at {}", known.join(", ")),
+            ));
+        }
+        version.clone_into(&mut entry.kind.version);
+        read_at.insert(resource.clone(), version.to_owned());
+    }
+    opened.repository = opened.repository.reading_at(read_at);
+    Ok(())
 }
 
 /// Prints objects by name; those that are not there are reported one by one, as kubectl does.
