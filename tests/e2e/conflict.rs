@@ -4,6 +4,7 @@ mod fields;
 mod prune;
 mod rename;
 mod replace;
+mod undone;
 
 use serde_json::{Value, json};
 

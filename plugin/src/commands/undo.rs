@@ -101,6 +101,7 @@ async fn propose(
         ..Facts::default()
     };
     let mut plan = RestorePlan::new(candidates, &facts, &kinds);
+    plan.sanitize.keep_allocations = true;
     decide(&mut plan, &chain, &seen, force);
     keep_namespaces_in_use(&cluster, &kinds, &mut plan).await?;
     find_dependants(&cluster, &mut plan, &discovery.kinds).await?;

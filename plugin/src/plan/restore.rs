@@ -198,7 +198,8 @@ impl RestorePlan {
                 candidate,
             });
         }
-        let sanitize = SanitizeContext { kept_volumes: kept_volumes(&objects, facts) };
+        let sanitize =
+            SanitizeContext { kept_volumes: kept_volumes(&objects, facts), ..SanitizeContext::default() };
         let made_namespaces = made_namespaces(&objects);
         let held = facts.live.iter().filter(|(_, live)| live.held).map(|(index, _)| *index).collect();
         let mut plan = Self { objects, sanitize, made_namespaces, held, ..Self::default() };

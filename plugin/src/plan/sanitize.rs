@@ -26,6 +26,8 @@ pub struct SanitizeContext {
     /// Names of the persistent volumes that will be there for their claims; a claim on any other loses its
     /// `volumeName`, so that a new volume is provisioned.
     pub kept_volumes: BTreeSet<String>,
+    /// The object goes back where it was, and has the addresses and ports again that the cluster gave it there.
+    pub keep_allocations: bool,
 }
 
 /// Gives up the address and node ports of a Service that `taken` names as the server does: `spec.ports[0].nodePort`.
@@ -48,6 +50,7 @@ pub fn sanitize(resource: &GroupResource, body: &mut Value, context: &SanitizeCo
     match (resource.group.as_str(), resource.plural.as_str()) {
         ("", "namespaces") => fields::remove(body, &["spec", "finalizers"]),
         ("", "pods") => workload::pod(body, &mut notes),
+        ("", "services") if context.keep_allocations => {}
         ("", "services") => service::service(body),
         ("", "endpoints" | "configmaps") => metadata::drop_leader_election(body),
         ("", "persistentvolumeclaims") => storage::claim(body, &context.kept_volumes, &mut notes),

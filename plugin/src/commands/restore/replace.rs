@@ -207,7 +207,8 @@ impl Writer {
     pub(super) async fn give_up(&self, job: &Job<'_>, course: Course, error: &WriteError) -> Finished {
         let mut refused = Finished::refused(error);
         let Some(mut before) = course.deleted else { return refused };
-        sanitize(&job.kind.resource, &mut before, &SanitizeContext::default());
+        let as_it_was = SanitizeContext { keep_allocations: true, ..SanitizeContext::default() };
+        sanitize(&job.kind.resource, &mut before, &as_it_was);
         refused.notes.push(match self.cluster.create_object(job.kind, job.key, &before, self.mode).await {
             Ok(_) => "the live object was deleted for it, and was put back as it was".to_owned(),
             Err(error) => format!(

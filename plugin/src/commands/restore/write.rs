@@ -170,7 +170,7 @@ impl Writer {
         }
         let mut job = Job { index, object, kind, key, body };
         let mut finished = self.insist(&job).await;
-        if let Some(note) = give_up_taken(&mut job, &finished) {
+        if let Some(note) = give_up_taken(&mut job, &finished, self.undoing.is_some()) {
             finished = self.insist(&job).await;
             finished.notes.push(note);
         }
@@ -342,15 +342,15 @@ fn hold_back(object: &PlannedObject, body: &mut Value) -> Option<String> {
 }
 
 /// What a Service cannot have is left to the cluster to choose: any address outside this cluster's range or in use, and
-/// a node port that the original of a copy holds. Returns a note if something was given up.
-fn give_up_taken(job: &mut Job<'_>, finished: &Finished) -> Option<String> {
+/// a node port that the original of a copy holds, or that another has taken since. Returns a note if something was given up.
+fn give_up_taken(job: &mut Job<'_>, finished: &Finished, is_undo: bool) -> Option<String> {
     if job.kind.resource.plural != "services" || finished.outcome != Outcome::Refused {
         return None;
     }
     let is_copy = job.object.candidate.mapped.is_some();
     let cannot_be_had = |it: &&FieldProblem| {
         let taken = it.message.contains("already allocated") || it.message.contains("not in the valid range");
-        taken && (is_copy || it.field.starts_with("spec.clusterIP"))
+        taken && (is_copy || is_undo || it.field.starts_with("spec.clusterIP"))
     };
     let taken: Vec<_> = finished.fields.iter().filter(cannot_be_had).map(|it| it.field.as_str()).collect();
     if taken.is_empty() { None } else { give_up_allocations(&mut job.body, &taken) }

@@ -111,7 +111,7 @@ fn claim_keeps_its_volume_only_when_that_is_there() {
         "pv.kubernetes.io/bind-completed": "yes", "volume.kubernetes.io/selected-node": "n1", "mine": "x"}},
         "spec": {"volumeName": "pv-1"}});
     let claims = GroupResource::new("persistentvolumeclaims", "");
-    let kept = SanitizeContext { kept_volumes: ["pv-1".to_owned()].into() };
+    let kept = SanitizeContext { kept_volumes: ["pv-1".to_owned()].into(), ..SanitizeContext::default() };
     let mut with_volume = body.clone();
     assert!(sanitize(&claims, &mut with_volume, &kept).is_empty());
     assert_eq!(with_volume["spec"]["volumeName"], "pv-1");
@@ -142,6 +142,19 @@ fn job_loses_generated_selector_and_labels(#[case] labels: Value, #[case] wanted
     assert_eq!(job["metadata"]["labels"], wanted);
     assert_eq!(job["spec"]["template"]["metadata"]["labels"], wanted);
     assert!(job["spec"].get("selector").is_none());
+}
+
+#[test]
+fn what_goes_back_where_it_was_keeps_what_the_cluster_allocated() {
+    let service = json!({"metadata": {"name": "a", "uid": "1"}, "spec": {"clusterIP": "10.0.0.1", "clusterIPs": ["10.0.0.1"],
+        "ports": [{"port": 80, "nodePort": 30080}]}});
+    let resource = GroupResource::new("services", "");
+    let (mut elsewhere, mut back) = (service.clone(), service.clone());
+    sanitize(&resource, &mut elsewhere, &SanitizeContext::default());
+    assert_eq!(elsewhere["spec"], json!({"ports": [{"port": 80}]}));
+    let context = SanitizeContext { keep_allocations: true, ..SanitizeContext::default() };
+    sanitize(&resource, &mut back, &context);
+    assert_eq!(back["spec"], service["spec"]);
 }
 
 #[test]
