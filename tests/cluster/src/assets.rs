@@ -60,7 +60,8 @@ impl Assets {
         })
     }
 
-    fn built() -> Result<Self> {
+    /// Those in the cache, whatever the environment names: of the same version as the node that is built here.
+    pub fn built() -> Result<Self> {
         Self::given(&build_kubernetes(&PACKAGES, "cluster")?)
     }
 }

@@ -102,7 +102,7 @@ impl TestCluster {
         if let Some(reason) = node::unavailable() {
             bail!(reason);
         }
-        let assets = Assets::find_or_build()?;
+        let assets = Assets::built()?;
         let (mut record, _lock) = Self::running(name, lifetime, &assets)?;
         if record.node.is_none() {
             record.complete = false;
