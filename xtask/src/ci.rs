@@ -38,10 +38,18 @@ fn check_dependencies() -> Result<()> {
         command
     };
     run(&mut deny(&["--locked", "check", "bans", "licenses", "sources"]))?;
-    let of_hooks = ["--locked", "--manifest-path", hooks::MANIFEST, "check", "--config", "deny.toml"];
-    run(deny(&of_hooks).args(["bans", "licenses", "sources"]))?;
+    let of_hooks = ["--locked", "--manifest-path", hooks::MANIFEST, "check", "bans", "licenses", "sources"];
+    run(&mut deny(&of_hooks))?;
     // A fetch that fails and a vulnerable dependency end alike, so the fetch is a step of its own.
     if wait(&mut deny(&["--locked", "fetch", "db"]))?.success() {
+        run(&mut deny(&[
+            "--locked",
+            "--manifest-path",
+            hooks::MANIFEST,
+            "check",
+            "--disable-fetch",
+            "advisories",
+        ]))?;
         return run(&mut deny(&["--locked", "check", "--disable-fetch", "advisories"]));
     }
     say("\nSKIPPED: `cargo deny check advisories`: the advisory database cannot be fetched from this machine")
