@@ -177,6 +177,22 @@ fn a_client_that_goes_lets_the_writers_go_on() {
 }
 
 #[test]
+fn a_freeze_that_fails_lets_the_writers_go_on_at_once() {
+    let server = Server::start(false);
+    let _writer = server.write();
+    let runtime = server.runtime();
+    let mut client = runtime.connect();
+    expect("done", client.prepare(&patient()));
+    // No dump can be made where there is no folder.
+    std::fs::remove_dir_all(server.folder.path()).unwrap();
+    let (status, answer) = client.step("freeze");
+    assert_eq!(status, 502, "{answer}");
+    assert!(answer["failure"]["message"].as_str().unwrap().contains("BGSAVE"), "{answer}");
+    server.writes_go_on();
+    assert_eq!(runtime.last()["broken"], "hook-failed");
+}
+
+#[test]
 fn a_runtime_that_is_killed_leaves_it_to_the_timer_of_the_server() {
     let server = Server::start(false);
     let _writer = server.write();

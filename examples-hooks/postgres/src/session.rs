@@ -44,13 +44,15 @@ pub(crate) type Row = Vec<Option<String>>;
 #[derive(Debug)]
 pub(crate) struct Session<S> {
     stream: S,
+    /// Whether the next answer is one to the next question.
+    in_step: bool,
     received: BytesMut,
 }
 
 impl<S: Read + Write> Session<S> {
     /// Logs in, and waits until the server takes queries.
     pub(crate) fn open(stream: S, login: &Login<'_>) -> Result<Self> {
-        let mut session = Self { stream, received: BytesMut::new() };
+        let mut session = Self { stream, in_step: true, received: BytesMut::new() };
         let parameters =
             [("user", login.user), ("database", login.database), ("application_name", "kubectl-backup")];
         session.send(|buffer| frontend::startup_message(parameters, buffer))?;
@@ -72,6 +74,11 @@ impl<S: Read + Write> Session<S> {
 
     /// Runs one statement and gives its rows. `attempt` is for people, as in `start the backup`.
     pub(crate) fn query(&mut self, attempt: &str, statement: &str) -> Result<Vec<Row>> {
+        if !std::mem::replace(&mut self.in_step, false) {
+            let message =
+                format!("could not {attempt}: an earlier answer in this session was not heard to its end");
+            return Err(Error::new(ErrorKind::Unreachable, message));
+        }
         self.send(|buffer| frontend::query(statement, buffer))?;
         let (mut rows, mut bytes, mut failure) = (Vec::new(), 0, None);
         loop {
@@ -87,7 +94,10 @@ impl<S: Read + Write> Session<S> {
                 }
                 // The answer goes on to its end, and the session stays of use.
                 Message::ErrorResponse(error) => failure = Some(refused(attempt, &error)),
-                Message::ReadyForQuery(_) => return failure.map_or(Ok(rows), Err),
+                Message::ReadyForQuery(_) => {
+                    self.in_step = true;
+                    return failure.map_or(Ok(rows), Err);
+                }
                 Message::RowDescription(_)
                 | Message::CommandComplete(_)
                 | Message::EmptyQueryResponse
@@ -344,6 +354,18 @@ mod tests {
             (ErrorKind::Denied, "could not checkpoint: permission denied (42501)")
         );
         assert_eq!(session.row::<2>("ask", "SELECT 'x', NULL").unwrap(), [Some("x".to_owned()), None]);
+    }
+
+    #[test]
+    fn what_was_not_heard_to_its_end_answers_no_later_question() {
+        let row = |text: u8| message(b'D', &[0, 1, 0, 0, 0, 1, text]);
+        let late =
+            [welcome(), row(b'x').repeat(MOST_ROWS + 1), message(b'Z', b"I"), row(b'y'), message(b'Z', b"I")];
+        let bytes = late.concat();
+        let mut session = open(&bytes).unwrap();
+        session.query("count", "SELECT 1").unwrap_err();
+        let error = session.query("ask", "SELECT 2").unwrap_err();
+        assert!(error.message.contains("not heard to its end"), "{error:?}");
     }
 
     proptest! {

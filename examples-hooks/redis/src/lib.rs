@@ -48,6 +48,8 @@ struct Redis {
     /// Set by `prepare`, whatever came of it: without it this instance stands for one that broke.
     prepared: bool,
     client: Option<Client<Stream>>,
+    /// Set before the server is asked for a pause, whatever comes of it.
+    asked: bool,
     paused: Option<Paused>,
 }
 
@@ -189,6 +191,7 @@ impl Hook for Redis {
 
     fn freeze(&mut self, request: &Request) -> Result<Receipt> {
         let while_frozen = DUMP_WHILE_FROZEN.get()?;
+        self.asked = true;
         let client = self.client(request)?;
         let time = client.stream().deadline().left()? + GRACE;
         let until = Instant::now() + time;
@@ -225,24 +228,25 @@ impl Hook for Redis {
     }
 
     fn thaw(&mut self, request: &Request) -> Result<Receipt> {
-        if self.client.is_none() && self.prepared {
+        // A pause is the server's, so any connection can end it: that of an instance that broke, too.
+        let lift = self.asked || !self.prepared;
+        let usable = self.client.as_ref().is_some_and(Client::is_in_step);
+        if !usable && !lift {
             return Ok(Receipt::new(Consistency::Crash));
         }
-        if self.client.is_none() {
-            // The pause of an instance that broke is still on.
+        if !usable {
             self.client = Some(connect(request)?);
         }
         let paused = self.paused.take();
         let client = self.client(request)?;
-        let session = session(client)?;
-        let info = info(client)?;
-        let written = paused.as_ref().is_some_and(|paused| info.files != paused.files);
-        if paused.is_some() || !self.prepared {
-            let client = self.client(request)?;
+        let seen = session(client).and_then(|session| Ok((session, info(client)?)));
+        if lift {
             done(client.ask(&["CLIENT", "UNPAUSE"])?, "let the writers go on")?;
         }
+        let (session, info) = seen?;
+        let held = paused.is_some_and(|paused| info.files == paused.files);
         self.client = None;
-        let consistency = if written { Consistency::Crash } else { Consistency::Application };
+        let consistency = if held { Consistency::Application } else { Consistency::Crash };
         let receipt = info.facts(Receipt::new(consistency).session(session));
         if info.append_only {
             return Ok(receipt);

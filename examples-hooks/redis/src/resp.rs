@@ -34,12 +34,14 @@ pub(crate) enum Reply {
 #[derive(Debug)]
 pub(crate) struct Client<S> {
     stream: S,
+    /// Whether the next answer is one to the next command.
+    in_step: bool,
     received: Vec<u8>,
 }
 
 impl<S: Read + Write> Client<S> {
     pub(crate) fn new(stream: S) -> Self {
-        Self { stream, received: Vec::new() }
+        Self { stream, in_step: true, received: Vec::new() }
     }
 
     /// The connection.
@@ -50,12 +52,23 @@ impl<S: Read + Write> Client<S> {
     /// Runs a command.
     pub(crate) fn ask(&mut self, command: &[&str]) -> Result<Reply> {
         let name = command.first().copied().unwrap_or_default();
+        if !std::mem::replace(&mut self.in_step, false) {
+            let message = format!("could not ask for {name}: an earlier answer was not heard to its end");
+            return Err(Error::new(ErrorKind::Unreachable, message));
+        }
         let mut bytes = format!("*{}\r\n", command.len()).into_bytes();
         for word in command {
             bytes.extend_from_slice(format!("${}\r\n{word}\r\n", word.len()).as_bytes());
         }
         self.stream.write_all(&bytes).attempt(|| format!("send {name} to the server"))?;
-        self.reply(name)
+        let reply = self.reply(name)?;
+        self.in_step = true;
+        Ok(reply)
+    }
+
+    /// Whether it can be asked.
+    pub(crate) fn is_in_step(&self) -> bool {
+        self.in_step
     }
 
     fn reply(&mut self, name: &str) -> Result<Reply> {
