@@ -119,6 +119,7 @@ fn save(
             cluster_uid: "0000".to_owned(),
             context: "test".to_owned(),
             scope: "namespace shop".to_owned(),
+            consistency: None,
             restore: None,
         },
         written_by: "0.0.0".to_owned(),

@@ -110,6 +110,7 @@ fn manifest() -> Manifest {
             cluster_uid: String::new(),
             context: "production".to_owned(),
             scope: "namespaces shop".to_owned(),
+            consistency: None,
             restore: None,
         },
         written_by: "test".to_owned(),

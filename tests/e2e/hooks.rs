@@ -38,6 +38,8 @@ fn a_hook_that_cannot_be_used_fails_the_backup_unless_the_user_says_otherwise() 
     );
     let text = world.kubectl_backup(&["describe"]).success().stdout;
     assert!(text.contains("Consistency: crash") && text.contains("is not running"), "{text}");
+    let listed = world.kubectl_backup(&["list", "-o", "json"]).success().json();
+    assert_eq!(listed["items"][0]["consistency"], "crash");
     let off = world.kubectl_backup(&["create", "--hooks", "off", "-o", "json"]).success().json();
     assert_eq!(off["freeze"], Value::Null);
     // A part of the application stops nothing.

@@ -193,6 +193,7 @@ fn manifest(objects: &[Sample]) -> Manifest {
             cluster_uid: String::new(),
             context: "test".to_owned(),
             scope: "all namespaces".to_owned(),
+            consistency: None,
             restore: None,
         },
         written_by: "test".to_owned(),

@@ -26,6 +26,7 @@ use crate::{
     cluster::Cluster,
     exit::ExitStatus,
     model::{
+        freeze::FreezeRecord,
         restore_point::{Completeness, Manifest, RestorePoint},
         selection::{Namespaces, Selection},
     },
@@ -241,7 +242,7 @@ impl Backup {
         let gathered = self.gather(Sink::Archive(captures.clone()), frozen.early, progress, interrupt).await;
         let accepted =
             gathered.and_then(|(ledger, provenance)| Ok(accept(ledger, provenance, require_complete)?));
-        let accepted = accepted.map(|manifest| Manifest { freeze: frozen.record, ..manifest });
+        let accepted = accepted.map(|manifest| frozen_by(frozen.record, manifest));
         let accepted = match (accepted, name) {
             (Ok(manifest), Some(name)) => name.claim().await.map(|turn| (manifest, Some(turn))),
             (accepted, _) => accepted.map(|manifest| (manifest, None)),
@@ -302,6 +303,11 @@ impl Backup {
         outcome?;
         Ok((gatherer.ledger, provenance))
     }
+}
+
+fn frozen_by(freeze: Option<FreezeRecord>, mut manifest: Manifest) -> Manifest {
+    manifest.summary.consistency = freeze.as_ref().map(|record| record.consistency);
+    Manifest { freeze, ..manifest }
 }
 
 /// Refuses namespaces that do not exist. One that the caller may not look at is left to the lists.

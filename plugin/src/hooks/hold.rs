@@ -8,7 +8,7 @@ use std::{
 };
 
 use futures::{StreamExt, stream};
-use hook_protocol::receipt::{Fact, Receipt};
+use hook_protocol::receipt::{Consistency, Fact, FactValue, Receipt};
 use tokio::sync::mpsc;
 
 use crate::model::freeze::{FreezeRecord, HookEnd, HookRecord, StepRecord};
@@ -20,6 +20,9 @@ use super::{
     inquiry::inquire,
     words,
 };
+
+/// Bytes of what all hooks together give to be kept, in text and names. A manifest may have four times as much.
+const LARGEST: usize = 16 << 20;
 
 /// Runtimes that are asked at once how a lease ended.
 const INQUIRIES: usize = 8;
@@ -58,7 +61,7 @@ pub async fn hold<T, E: Display>(
         .unzip();
     let (group, cut) = Drive { group: Group::new(&ranks, budget), holders, inbox }.run(cut, stopped).await;
     let ends = ends(connector, &targets, &group).await;
-    let record = record(&group, &targets, &places, ends, budget);
+    let record = bounded(record(&group, &targets, &places, ends, budget));
     Finished { record, cut }
 }
 
@@ -178,6 +181,23 @@ fn record(
     }
 }
 
+/// What could not be read again is not kept, and then the copy is not what it seems.
+fn bounded(mut record: FreezeRecord) -> FreezeRecord {
+    let size = |fact: &Fact| match &fact.value {
+        FactValue::Text(text) => text.len(),
+        // As base64.
+        FactValue::Base64(bytes) => bytes.len() / 3 * 4,
+    };
+    if record.hooks.iter().flat_map(|hook| &hook.facts).map(size).sum::<usize>() > LARGEST {
+        for hook in &mut record.hooks {
+            (hook.facts, hook.needs, hook.consistency) = (Vec::new(), Vec::new(), None);
+        }
+        record.consistency = Consistency::Crash;
+        record.failure = Some(format!("the hooks give more than {} MiB to be kept", LARGEST >> 20));
+    }
+    record
+}
+
 fn told(failure: &Failure, targets: &[Target]) -> String {
     let Some((member, step)) = failure.member else { return failure.reason.clone() };
     let target = &targets[member];
@@ -238,4 +258,50 @@ fn facts(member: &Member) -> Vec<Fact> {
 
 fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hook(bytes: usize) -> HookRecord {
+        HookRecord {
+            namespace: "shop".to_owned(),
+            pod: "db-0".to_owned(),
+            pod_uid: String::new(),
+            hook: "db".to_owned(),
+            component: String::new(),
+            order: 20,
+            steps: Vec::new(),
+            end: HookEnd::Thawed,
+            broken: None,
+            failure: None,
+            frozen_ms: None,
+            session: None,
+            consistency: Some(Consistency::Application),
+            facts: vec![Fact { name: "label".to_owned(), value: FactValue::Base64(vec![0; bytes]) }],
+            needs: Vec::new(),
+        }
+    }
+
+    fn record(hooks: Vec<HookRecord>) -> FreezeRecord {
+        FreezeRecord {
+            consistency: Consistency::Application,
+            failure: None,
+            namespaces: Vec::new(),
+            budget_ms: 30_000,
+            frozen_ms: None,
+            cut_ms: None,
+            hooks,
+        }
+    }
+
+    #[test]
+    fn receipts_that_a_reader_would_refuse_are_not_claimed() {
+        let kept = bounded(record(vec![hook(256 * 1024); 48]));
+        assert_eq!((kept.failure, kept.hooks[0].facts.len()), (None, 1));
+        let refused = bounded(record(vec![hook(256 * 1024); 49]));
+        assert_eq!((refused.consistency, refused.hooks[0].consistency), (Consistency::Crash, None));
+        assert!(refused.hooks[0].facts.is_empty() && refused.failure.is_some());
+    }
 }

@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use hook_protocol::receipt::Consistency;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -69,6 +70,9 @@ pub struct Summary {
     pub context: String,
     /// `all namespaces`, `namespaces shop, web`, with the narrowing words after it; for people.
     pub scope: String,
+    /// What the hooks vouch for together; nothing where none were asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consistency: Option<Consistency>,
     /// This is no restore point but the record of a restore.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restore: Option<RestoreMark>,

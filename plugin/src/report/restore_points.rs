@@ -20,7 +20,7 @@ const NAMED: usize = 3;
 pub fn list(points: &[RestorePoint], now: Timestamp, wide: bool) -> Table {
     let mut columns = vec!["ID", "NAME", "AGE", "SCOPE", "OBJECTS", "SIZE", "COMPLETE"];
     if wide {
-        columns.extend(["NAMESPACES", "CONTEXT", "CREATED"]);
+        columns.extend(["CONSISTENCY", "NAMESPACES", "CONTEXT", "CREATED"]);
     }
     let mut table = Table::new(columns);
     for point in points {
@@ -36,6 +36,7 @@ pub fn list(points: &[RestorePoint], now: Timestamp, wide: bool) -> Table {
         ];
         if wide {
             row.extend([
+                summary.consistency.map_or(NONE, freeze::consistency).to_owned(),
                 namespaces(&summary.namespaces, summary.namespace_count, NAMED),
                 summary.context.clone(),
                 point.created.to_string(),

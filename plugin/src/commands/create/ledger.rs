@@ -198,6 +198,7 @@ impl Ledger {
             cluster_uid: provenance.cluster_uid,
             context: provenance.context,
             scope: provenance.scope,
+            consistency: None,
             restore: None,
         };
         let left_out = self.left_out.into_iter();

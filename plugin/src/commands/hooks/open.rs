@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use futures::future::join_all;
+use futures::{StreamExt, stream};
 use hook_protocol::{
     message::{Cut, Limits, Pod, Terms},
     receipt::Consistency,
@@ -15,6 +15,12 @@ use crate::{
 };
 
 use super::{find::PodHook, forwards::Forwards};
+
+/// Connections that are made at once.
+const AT_ONCE: usize = 16;
+
+/// Hooks of one group: each holds a connection through the API server.
+const MOST: usize = 256;
 
 /// What a hook is asked for. No volumes are named, for none are copied yet.
 pub(in crate::commands) fn target(hook: &PodHook, restore_point: &str, budget: Duration) -> Target {
@@ -36,8 +42,13 @@ pub(in crate::commands) async fn open(
     restore_point: &str,
     budget: Duration,
 ) -> Result<Vec<Opened>, Vec<String>> {
+    if hooks.len() > MOST {
+        let count = hooks.len();
+        return Err(vec![format!("{count} hooks are more than the {MOST} that can be frozen at once")]);
+    }
     let targets = hooks.iter().map(|hook| target(hook, restore_point, budget));
-    let opened = join_all(targets.map(|target| hooks::open(forwards, target, usual_order))).await;
+    let opening = targets.map(|target| hooks::open(forwards, target, usual_order)).collect::<Vec<_>>();
+    let opened: Vec<_> = stream::iter(opening).buffered(AT_ONCE).collect().await;
     let (mut open, mut failures) = (Vec::new(), Vec::new());
     for opened in opened {
         match opened {

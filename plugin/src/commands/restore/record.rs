@@ -195,6 +195,7 @@ fn summary(mark: RestoreMark, run: &Run, entries: &[KindEntry], mut namespaces: 
         cluster_uid: String::new(),
         context: String::new(),
         scope: run.scope.clone(),
+        consistency: None,
         restore: Some(mark),
     }
 }

@@ -27,6 +27,7 @@ fn point(
             cluster_uid: String::new(),
             context: "test".to_owned(),
             scope: "all namespaces".to_owned(),
+            consistency: None,
             restore: None,
         },
     }

@@ -106,6 +106,7 @@ mod tests {
                 cluster_uid: String::new(),
                 context: String::new(),
                 scope: String::new(),
+                consistency: None,
                 restore: None,
             },
             written_by: String::new(),
