@@ -2,7 +2,7 @@
 //!
 //! A node takes of the machine a bridge, a tree of control groups and a few processes, all under one name that no other
 //! node has ([`NodeRecord`]). containerd and the kubelet have mount points of their own, so what they and pods mount is
-//! gone when they are; whatever is still in the control groups is ended ([`remove`]). Nothing of it needs a process that
+//! gone when they are; whatever is still in the control groups is ended. Nothing of it needs a process that
 //! remembers: a node whose processes were all killed is removed by the next start. No kernel setting is changed, no
 //! packet filtered or forwarded; pods reach each other and their node only.
 
@@ -92,6 +92,10 @@ pub fn unavailable() -> Option<String> {
     }
     if !rustix::process::geteuid().is_root() {
         return Some("a node for tests needs root: it makes containers and a bridge".to_owned());
+    }
+    // Root of a container may not be root of the machine.
+    if let Err(error) = stdout_of(Command::new("unshare").args(["--mount", "true"])) {
+        return Some(format!("a node for tests needs mount points of its own: {error:#}"));
     }
     None
 }

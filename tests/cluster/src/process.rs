@@ -55,7 +55,16 @@ impl ProcessIdentity {
 
     /// Whether that very process still runs.
     pub fn is_alive(&self) -> bool {
-        Self::of(self.pid).is_some_and(|now| self.is_same_process(&now))
+        Self::of(self.pid).map_or_else(|| self.is_hidden(), |now| self.is_same_process(&now))
+    }
+
+    /// Whether all is as remembered but the executable, which only its owner may see: not ours to call dead.
+    fn is_hidden(&self) -> bool {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid)).unwrap_or_default();
+        let executable = fs::read_link(format!("/proc/{}/exe", self.pid));
+        executable.is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
+            && start_time_of_living(&stat) == Some(self.start_time)
+            && boot().as_ref() == Some(&self.boot)
     }
 
     fn is_same_process(&self, now: &Self) -> bool {

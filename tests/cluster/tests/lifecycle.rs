@@ -5,7 +5,7 @@ use std::{process::Command, time::Duration};
 use test_cluster::{
     Lifetime, TestCluster,
     folders::Lock,
-    process::spawn,
+    process::{ProcessIdentity, spawn},
     state::{Health, Record},
 };
 
@@ -75,4 +75,34 @@ fn a_cluster_whose_owner_was_killed_is_swept_away() {
     assert_eq!(record.health(), Health::Stale);
     assert!(!record.folder.exists());
     server.wait().unwrap();
+}
+
+#[test]
+#[ignore = "needs user namespaces: cargo xtask test"]
+fn nobody_sweeps_away_a_cluster_whose_processes_it_may_not_look_into() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut server, process) =
+        spawn(Command::new("sleep").arg("600"), &folder.path().join("server.log")).unwrap();
+    let record = folder.path().join("process.json");
+    std::fs::write(&record, serde_json::to_vec(&process).unwrap()).unwrap();
+    // As root of a user namespace of its own, which is nobody to the process.
+    let status = Command::new("unshare")
+        .args(["--user", "--map-root-user"])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", "tells_whether_a_process_lives", "--include-ignored"])
+        .env("PROCESS_TO_LOOK_AT", &record)
+        .status()
+        .unwrap();
+    server.kill().unwrap();
+    server.wait().unwrap();
+    assert!(status.success(), "it was called dead");
+}
+
+/// What the test above runs as somebody else.
+#[test]
+#[ignore = "is run by another test"]
+fn tells_whether_a_process_lives() {
+    let Some(record) = std::env::var_os("PROCESS_TO_LOOK_AT") else { return };
+    let process: ProcessIdentity = serde_json::from_slice(&std::fs::read(record).unwrap()).unwrap();
+    assert!(process.is_alive());
 }
