@@ -93,7 +93,11 @@ pub fn unavailable() -> Option<String> {
     if !rustix::process::geteuid().is_root() {
         return Some("a node for tests needs root: it makes containers and a bridge".to_owned());
     }
-    // Root of a container may not be root of the machine.
+    // Root of a container may not be root of the machine: there all ids are what they seem, see user_namespaces(7).
+    let ids = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+    if !ids.split_whitespace().eq(["0", "0", "4294967295"]) {
+        return Some("a node for tests needs root of the machine, not of a user namespace".to_owned());
+    }
     if let Err(error) = stdout_of(Command::new("unshare").args(["--mount", "true"])) {
         return Some(format!("a node for tests needs mount points of its own: {error:#}"));
     }
