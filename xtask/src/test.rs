@@ -22,6 +22,9 @@ const ON_A_NODE: &str = "on_a_node";
 /// Part of the path of all tests that need root alone.
 const AS_ROOT: &str = "as_root";
 
+/// Part of the path of all tests that need `componentize-py`.
+const WITH_PYTHON: &str = "with_python";
+
 /// Arguments of `test`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct TestArgs {
@@ -33,10 +36,7 @@ pub(crate) struct TestArgs {
 pub(crate) fn run(args: &TestArgs) -> Result<()> {
     ensure_restic()?;
     ensure_wasm()?;
-    let no_node = node::unavailable();
-    if no_node.is_none() {
-        node::install_missing()?;
-    }
+    let skipped = skipped()?;
     // Built first, so that no cluster idles beside the compiler.
     shell::run(&mut cargo(["test", "--workspace", "--no-run"]))?;
     shell::run(hooks::tests().arg("--no-run"))?;
@@ -44,28 +44,36 @@ pub(crate) fn run(args: &TestArgs) -> Result<()> {
         // One failure shall not hide another.
         let mut tests = cargo(["test", "--workspace", "--no-fail-fast", "--", "--include-ignored"]);
         tests.args(&args.filter).env(NAME_VARIABLE, cluster.name());
-        if no_node.is_some() {
-            tests.args(["--skip", ON_A_NODE]);
-        }
-        let is_root = rustix::process::geteuid().is_root();
-        if !is_root {
-            tests.args(["--skip", AS_ROOT]);
+        for (module, _) in &skipped {
+            tests.args(["--skip", module]);
         }
         let mut tally = Tally::default();
         let of_hooks =
             shell::run_and_look(hooks::tests().arg("--").args(&args.filter), |line| tally.take(line));
         let outcome = shell::run_and_look(&mut tests, |line| tally.take(line)).and(of_hooks);
-        if !is_root {
-            writeln!(io::stdout(), "\nSKIPPED: every test in a module named `{AS_ROOT}`: you are not root")
-                .context("could not write to stdout")?;
-        }
-        if let Some(reason) = &no_node {
-            writeln!(io::stdout(), "\nSKIPPED: every test in a module named `{ON_A_NODE}`: {reason}")
+        for (module, reason) in &skipped {
+            writeln!(io::stdout(), "\nSKIPPED: every test in a module named `{module}`: {reason}")
                 .context("could not write to stdout")?;
         }
         writeln!(io::stdout(), "\n{tally}").context("could not write to stdout")?;
         outcome
     })
+}
+
+/// Modules whose tests cannot be run on this machine, and why. What a node needs is installed where there can be one.
+fn skipped() -> Result<Vec<(&'static str, String)>> {
+    let mut skipped = Vec::new();
+    match node::unavailable() {
+        Some(reason) => skipped.push((ON_A_NODE, reason)),
+        None => node::install_missing()?,
+    }
+    if !rustix::process::geteuid().is_root() {
+        skipped.push((AS_ROOT, "you are not root".to_owned()));
+    }
+    if !succeeds(Command::new("componentize-py").arg("--version")) {
+        skipped.push((WITH_PYTHON, "`pip install componentize-py` has it on PATH".to_owned()));
+    }
+    Ok(skipped)
 }
 
 /// The sum of what the test programs say of themselves; the last of them may have had nothing to do.
