@@ -32,6 +32,10 @@ pub struct Configuration {
     folder: PathBuf,
     /// Credentials for registries, in Docker's format.
     #[serde(default)]
+    #[cfg_attr(
+        not(feature = "compiler"),
+        expect(dead_code, reason = "without a compiler nothing is fetched")
+    )]
     registry_credentials: Option<PathBuf>,
     /// Where compiled components are kept.
     #[serde(default)]
