@@ -1,6 +1,6 @@
-//! Kills a restore of three hundred writes at each of them, one write at a time and several at once, half of the time before the server hears of the write and
-//! half after it did it, and looks at the cluster: after `undo` it must be as before the restore, after
-//! `restore --resume` as after one that nobody killed, and after `undo` of that as before again.
+//! Kills a restore of three hundred writes at each of them, one write at a time and several at once, half of the time
+//! before the server hears of the write and half after it did it, and looks at the cluster: after `undo` it must be as
+//! before the restore, after `restore --resume` as after one that nobody killed, and after `undo` of that as before again.
 
 use std::{fs, io::Write as _, path::Path, process::Command, process::Stdio, time::Duration};
 
@@ -42,11 +42,11 @@ struct Stage<'a> {
     rules: String,
 }
 
-/// Kills at every `every`th write.
+/// Kills at every `every`th write from the `first` on.
 pub(crate) fn kill(
     cluster: &TestCluster,
     plugin: &Plugin,
-    every: usize,
+    (first, every): (usize, usize),
     say: &dyn Fn(&str),
 ) -> anyhow::Result<Report> {
     let stage = Stage::set(cluster, plugin)?;
@@ -56,8 +56,9 @@ pub(crate) fn kill(
     ensure!(after != before, "the restore did nothing");
     stage.undo(&before, "a restore that was not killed")?;
     let mut report = Report::default();
-    let rounds =
-        (1..=SCENARIO.writes()).step_by(every.max(1)).flat_map(|write| PARALLEL.map(|it| (write, it)));
+    let rounds = (first.max(1)..=SCENARIO.writes())
+        .step_by(every.max(1))
+        .flat_map(|write| PARALLEL.map(|it| (write, it)));
     for (write, parallel) in rounds {
         let moment = if write.is_multiple_of(2) { Moment::After } else { Moment::Before };
         let at = format!("write {write} of {parallel} at once, killed {moment:?}");

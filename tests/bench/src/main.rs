@@ -63,6 +63,9 @@ enum Action {
         /// Every so many writes; 1 for each of the three hundred
         #[arg(long, default_value_t = 1)]
         every: usize,
+        /// The first of them, to divide the three hundred among several runs
+        #[arg(long, default_value_t = 1)]
+        first: usize,
     },
     /// Plan to patch objects that all exist and differ
     Plan {
@@ -89,7 +92,7 @@ async fn main() -> anyhow::Result<()> {
     }
     match options.action {
         Some(Action::Kill { rounds }) => kill_rounds(&binary, rounds).await,
-        Some(Action::KillRestore { every }) => kill_restores(&binary, every).await,
+        Some(Action::KillRestore { every, first }) => kill_restores(&binary, first, every).await,
         Some(Action::Plan { conflicts }) => plan(&options, conflicts, &binary).await,
         None => measure_all(&options, &binary).await,
     }
@@ -140,11 +143,12 @@ async fn kill_rounds(binary: &Path, rounds: usize) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn kill_restores(binary: &Path, every: usize) -> anyhow::Result<()> {
+async fn kill_restores(binary: &Path, first: usize, every: usize) -> anyhow::Result<()> {
     let site = Site::start_with(binary, "kill-restore", Controllers::Run).await?;
     let (cluster, plugin) = (site.cluster.clone(), site.plugin.clone());
     let report =
-        tokio::task::spawn_blocking(move || kill_restore::kill(&cluster, &plugin, every, &say)).await??;
+        tokio::task::spawn_blocking(move || kill_restore::kill(&cluster, &plugin, (first, every), &say))
+            .await??;
     println!(
         "{report:?}: the cluster was as before after every undo, and as restored after every resumption"
     );
