@@ -14,9 +14,6 @@ use test_cluster::{
 
 use crate::plugin::Plugin;
 
-/// Writes under way at once: each kill meets one, and as many as the plugin does by itself.
-const PARALLEL: [usize; 2] = [1, 8];
-
 const SCENARIO: Scenario = LARGE;
 
 const NAMESPACE: &str = "kill-restore";
@@ -42,11 +39,12 @@ struct Stage<'a> {
     rules: String,
 }
 
-/// Kills at every `every`th write from the `first` on.
+/// Kills at every `every`th write from the `first` on, with so many under way at once.
 pub(crate) fn kill(
     cluster: &TestCluster,
     plugin: &Plugin,
     (first, every): (usize, usize),
+    parallel: &[usize],
     say: &dyn Fn(&str),
 ) -> anyhow::Result<Report> {
     let stage = Stage::set(cluster, plugin)?;
@@ -58,7 +56,7 @@ pub(crate) fn kill(
     let mut report = Report::default();
     let rounds = (first.max(1)..=SCENARIO.writes())
         .step_by(every.max(1))
-        .flat_map(|write| PARALLEL.map(|it| (write, it)));
+        .flat_map(|write| parallel.iter().map(move |it| (write, *it)));
     for (write, parallel) in rounds {
         let moment = if write.is_multiple_of(2) { Moment::After } else { Moment::Before };
         let at = format!("write {write} of {parallel} at once, killed {moment:?}");

@@ -66,6 +66,9 @@ enum Action {
         /// The first of them, to divide the three hundred among several runs
         #[arg(long, default_value_t = 1)]
         first: usize,
+        /// Writes under way at once: each kill meets one, and as many as the plugin does by itself
+        #[arg(long, value_delimiter = ',', default_value = "1,8")]
+        parallel: Vec<usize>,
     },
     /// Plan to patch objects that all exist and differ
     Plan {
@@ -92,7 +95,9 @@ async fn main() -> anyhow::Result<()> {
     }
     match options.action {
         Some(Action::Kill { rounds }) => kill_rounds(&binary, rounds).await,
-        Some(Action::KillRestore { every, first }) => kill_restores(&binary, first, every).await,
+        Some(Action::KillRestore { every, first, parallel }) => {
+            kill_restores(&binary, (first, every), parallel).await
+        }
         Some(Action::Plan { conflicts }) => plan(&options, conflicts, &binary).await,
         None => measure_all(&options, &binary).await,
     }
@@ -143,11 +148,11 @@ async fn kill_rounds(binary: &Path, rounds: usize) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn kill_restores(binary: &Path, first: usize, every: usize) -> anyhow::Result<()> {
+async fn kill_restores(binary: &Path, writes: (usize, usize), parallel: Vec<usize>) -> anyhow::Result<()> {
     let site = Site::start_with(binary, "kill-restore", Controllers::Run).await?;
     let (cluster, plugin) = (site.cluster.clone(), site.plugin.clone());
     let report =
-        tokio::task::spawn_blocking(move || kill_restore::kill(&cluster, &plugin, (first, every), &say))
+        tokio::task::spawn_blocking(move || kill_restore::kill(&cluster, &plugin, writes, &parallel, &say))
             .await??;
     println!(
         "{report:?}: the cluster was as before after every undo, and as restored after every resumption"
