@@ -2,6 +2,7 @@
 
 pub mod age;
 pub mod check;
+pub mod component;
 pub mod create;
 pub mod difference;
 pub mod doctor;

@@ -1,5 +1,6 @@
 //! `kubectl backup hooks`, and the flags of other verbs that have to do with hooks.
 
+pub mod component;
 pub mod place;
 
 use std::{path::PathBuf, time::Duration};
@@ -51,6 +52,12 @@ pub enum HooksCommand {
     /// It goes when the pod does, and not before: an ephemeral container cannot be changed or removed. It mounts no volume
     /// that the pod does not have, has no resource limits of its own, and is not started again when it ends.
     Attach(place::AttachArgs),
+    /// Show what a hook is without running it: its digest, and what it can ask of the runtime
+    Inspect(component::InspectArgs),
+    /// Push a hook to a registry, and print the reference that pins it
+    #[command(after_help = "Examples:
+  kubectl backup hooks push target/wasm32-wasip2/release/shop_hook.wasm registry.example/hooks/shop:1.0.0")]
+    Push(component::PushArgs),
 }
 
 /// Arguments of `hooks list` and `hooks status`.

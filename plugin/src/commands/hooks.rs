@@ -1,6 +1,7 @@
 //! `kubectl backup hooks`, and what it shares with `create`: finding hooks, and the ways to their runtimes.
 
 mod attach;
+mod component;
 mod eject;
 pub(in crate::commands) mod find;
 pub(in crate::commands) mod forwards;
@@ -30,5 +31,7 @@ pub(crate) async fn run(args: HooksArgs, session: &Session) -> anyhow::Result<Ex
         HooksCommand::Inject(args) => inject::run(args, session).await,
         HooksCommand::Eject(args) => eject::run(args, session).await,
         HooksCommand::Attach(args) => attach::run(args, session).await,
+        HooksCommand::Inspect(args) => component::inspect(args, session).await,
+        HooksCommand::Push(args) => component::run_push(args, session).await,
     }
 }
