@@ -76,6 +76,7 @@ pub(crate) async fn run(args: RestoreArgs, session: &Session) -> anyhow::Result<
     };
     let mut request = Request::complete(&args, session).await?;
     request.answers = resumed.answers;
+    request.orphaned = resumed.orphans.iter().map(|orphan| orphan.dependant().clone()).collect();
     let cluster = session.cluster().await?;
     let Some((mut plan, kinds)) = make_plan(&mut request, &session.printer, &args, &cluster).await? else {
         session.printer.note("nothing was changed");
@@ -169,7 +170,8 @@ async fn make_plan(
         }
         let (manifest, wanted, map) = (&request.manifest, &request.wanted, &request.preparation.map);
         let coverage = Coverage { manifest, wanted, map, kinds: &discovery.kinds };
-        let extras = prune::find(cluster, &plan, coverage).await?;
+        let mut extras = prune::find(cluster, &plan, coverage).await?;
+        extras.retain(|extra| !request.orphaned.contains(&extra.target));
         plan.delete(extras);
     }
     dependants::find(cluster, &mut plan, &discovery.kinds).await?;

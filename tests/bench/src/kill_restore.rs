@@ -64,7 +64,7 @@ pub(crate) fn kill(
         stage.undo(&before, &at)?;
         stage.kill(write, moment, parallel)?;
         plugin.run(&["restore", "--resume", "--yes", "--quiet"])?;
-        ensure!(stage.state()? == after, "{at}: not as restored once it went on");
+        same(&stage.state()?, &after).with_context(|| format!("{at}: not as restored once it went on"))?;
         stage.undo(&before, &format!("{at}, resumed"))?;
         report.killed += 2;
         report.undone += 1;
@@ -75,6 +75,14 @@ pub(crate) fn kill(
         }
     }
     Ok(report)
+}
+
+/// Fails with the first object that is not as it should be.
+fn same(found: &[Value], expected: &[Value]) -> anyhow::Result<()> {
+    let strange = found.iter().find(|object| !expected.contains(object));
+    let missing = expected.iter().find(|object| !found.contains(object));
+    ensure!(strange.is_none() && missing.is_none(), "there is {strange:?}, and there should be {missing:?}");
+    Ok(())
 }
 
 impl<'a> Stage<'a> {
@@ -124,8 +132,7 @@ impl<'a> Stage<'a> {
 
     fn undo(&self, before: &[Value], what: &str) -> anyhow::Result<()> {
         self.plugin.run(&["undo", "--yes", "--quiet"]).with_context(|| what.to_owned())?;
-        ensure!(self.state()? == before, "{what}: not as before once it was taken back");
-        Ok(())
+        same(&self.state()?, before).with_context(|| format!("{what}: not as before once it was taken back"))
     }
 
     fn state(&self) -> anyhow::Result<Vec<Value>> {

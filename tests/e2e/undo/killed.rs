@@ -17,7 +17,7 @@ const KINDS: &str = "configmaps,secrets,serviceaccounts";
 
 /// The kills: at which write, when, and how many writes are under way. Patches and creations of maps come first, then
 /// the secrets, each of which is deleted and made, then deletions.
-const KILLS: [(usize, Moment, usize); 8] = [
+const KILLS: [(usize, Moment, usize); 9] = [
     (1, Moment::Before, 1),
     (1, Moment::After, 8),
     (12, Moment::After, 8),
@@ -25,6 +25,8 @@ const KILLS: [(usize, Moment, usize); 8] = [
     // Between the halves of a replacement.
     (41, Moment::After, 1),
     (42, Moment::Before, 8),
+    // The owner of an object that was made since is back, and the two are not linked yet.
+    (52, Moment::After, 1),
     (58, Moment::After, 8),
     (60, Moment::After, 1),
 ];

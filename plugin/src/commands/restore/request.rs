@@ -1,6 +1,6 @@
 //! What a restore was asked for, completed from the repository and checked.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use crate::{
     archive::Repository,
@@ -13,6 +13,7 @@ use crate::{
         transform::files,
     },
     model::{
+        object::ObjectKey,
         resource::ResourceType,
         restore_point::{Completeness, Manifest, RestorePoint},
         restore_record::{RequestFile, RestoreRequest},
@@ -55,6 +56,8 @@ pub(super) struct Request {
     pub(super) transform_files: Vec<RequestFile>,
     /// What a person answers, or has answered in the run that this one goes on with.
     pub(super) answers: Answers,
+    /// Objects that look as if made since and nobody's, because a run before this one took their owner away.
+    pub(super) orphaned: HashSet<ObjectKey>,
     /// Name and text of the rules file.
     pub(super) rules_file: Option<(String, String)>,
 }
@@ -99,6 +102,7 @@ impl Request {
             leaves_record,
             transform_files,
             answers: Answers::default(),
+            orphaned: HashSet::new(),
             rules_file,
         })
     }

@@ -62,6 +62,13 @@ pub(in crate::commands) struct Orphan {
     link: Value,
 }
 
+impl Orphan {
+    /// The object that stays, whether anybody owns it by now or not.
+    pub(super) fn dependant(&self) -> &ObjectKey {
+        &self.dependant
+    }
+}
+
 /// For a sentence about what could not be done.
 impl fmt::Display for Orphan {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
