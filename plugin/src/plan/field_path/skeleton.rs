@@ -27,6 +27,31 @@ impl FieldPath {
         Some(skeleton)
     }
 
+    /// This path with items by their keys where it says them by their places in `saved`, in lists that have keys: in another
+    /// object the same place can hold another item.
+    #[must_use]
+    pub fn anchored_in(&self, saved: &Value) -> Self {
+        let (mut holder, mut list, mut value) = ("", "", Some(saved));
+        let steps = self.0.iter().map(|step| {
+            value = value.and_then(|value| child(value, step));
+            match (step, value) {
+                (Step::Field(name), _) => (holder, list) = (list, name),
+                (Step::Index(_), Some(item)) => {
+                    let keys =
+                        merge_keys::of_list(holder, list).and_then(|keys| merge_keys::of_item(item, keys));
+                    if let Some(keys) = keys {
+                        return Step::Item(keys);
+                    }
+                }
+                _ => {}
+            }
+            step.clone()
+        });
+        let anchored = Self(steps.collect());
+        // A key that the server fills in by its default may not be written.
+        if anchored.get(saved).is_some() { anchored } else { self.clone() }
+    }
+
     /// The shortest part of this path that an apply to an object like `saved` can set without touching more: the path
     /// itself, or the first list on it whose items the server does not merge.
     ///

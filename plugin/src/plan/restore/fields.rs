@@ -34,6 +34,7 @@ impl Fields {
         }
         let mut overlaid = live.clone();
         for path in &self.0 {
+            let path = path.anchored_in(saved);
             if let Some(value) = path.get(saved) {
                 // Where the live object has something else in the way, that is what differs, and the server will say so.
                 let _ = path.set(&mut overlaid, value.clone());
@@ -49,7 +50,7 @@ impl Fields {
             return saved;
         }
         let overlaid = self.overlay(&saved, live);
-        let mut parts = self.0.iter().filter_map(|path| path.skeleton(&overlaid));
+        let mut parts = self.0.iter().filter_map(|path| path.anchored_in(&saved).skeleton(&overlaid));
         let mut whole = parts.next().unwrap_or_default();
         for part in parts {
             for leaf in differences(&part, &whole, EVERY_LEAF).fields {
@@ -88,6 +89,8 @@ mod tests {
     #[rstest]
     #[case::plain(&["spec.replicas"], json!({"replicas": 1}))]
     #[case::in_a_list(&["spec.template.spec.containers[name=web].image"],
+        json!({"template": {"spec": {"containers": [{"name": "web", "image": "web:1"}]}}}))]
+    #[case::by_its_place_in_what_was_saved(&["spec.template.spec.containers[0].image"],
         json!({"template": {"spec": {"containers": [{"name": "web", "image": "web:1"}]}}}))]
     #[case::two_of_one_item(
         &["spec.template.spec.containers[name=web].image", "spec.template.spec.containers[name=web].args", "spec.replicas"],
