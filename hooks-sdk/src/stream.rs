@@ -55,6 +55,16 @@ fn connect(address: SocketAddr, _: Duration) -> io::Result<TcpStream> {
     TcpStream::connect(address)
 }
 
+/// A connection that was reset has an error without a name on WASI.
+fn named(error: io::Error) -> io::Error {
+    /// `EIO`, as wasi-libc numbers it.
+    const WITHOUT_NAME: i32 = 29;
+    if cfg!(target_family = "wasm") && error.raw_os_error() == Some(WITHOUT_NAME) {
+        return io::ErrorKind::ConnectionReset.into();
+    }
+    error
+}
+
 fn over(_: Error) -> io::Error {
     io::ErrorKind::TimedOut.into()
 }
@@ -62,14 +72,14 @@ fn over(_: Error) -> io::Error {
 impl Read for Stream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.socket.set_read_timeout(Some(self.deadline.left().map_err(over)?))?;
-        self.socket.read(buffer)
+        self.socket.read(buffer).map_err(named)
     }
 }
 
 impl Write for Stream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.socket.set_write_timeout(Some(self.deadline.left().map_err(over)?))?;
-        self.socket.write(bytes)
+        self.socket.write(bytes).map_err(named)
     }
 
     fn flush(&mut self) -> io::Result<()> {
