@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, atomic::AtomicU64},
 };
 
-use hook_protocol::lease::{Cause, Ending, Stage};
+use hook_protocol::lease::{Ending, Stage};
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{counter::Counter, family::Family, gauge::Gauge},
@@ -103,7 +103,7 @@ impl HookMetrics {
     /// Its lease ended, or is told as stuck.
     pub(crate) fn ended(&self, ending: &Ending) {
         if let Some(cause) = ending.broken {
-            let forced = Forced { hook: self.hook.hook.clone(), cause: name(cause) };
+            let forced = Forced { hook: self.hook.hook.clone(), cause: cause.name() };
             self.all.forced.get_or_create(&forced).inc();
         }
         if ending.thawed {
@@ -113,24 +113,11 @@ impl HookMetrics {
     }
 }
 
-/// As in the protocol.
-fn name(cause: Cause) -> &'static str {
-    match cause {
-        Cause::ConnectionLost => "connection-lost",
-        Cause::Silence => "silence",
-        Cause::Deadline => "deadline",
-        Cause::Stopped => "stopped",
-        Cause::HookFailed => "hook-failed",
-        Cause::HookBroke => "hook-broke",
-        Cause::SessionChanged => "session-changed",
-        Cause::ThawFailed => "thaw-failed",
-        Cause::RuntimeKilled => "runtime-killed",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
+
+    use hook_protocol::lease::Cause;
 
     use super::*;
 
@@ -163,7 +150,7 @@ mod tests {
     #[test]
     fn the_names_of_causes_are_those_of_the_protocol() {
         for cause in [Cause::ConnectionLost, Cause::SessionChanged, Cause::ThawFailed] {
-            assert_eq!(serde_json::to_value(cause).unwrap(), name(cause));
+            assert_eq!(serde_json::to_value(cause).unwrap(), cause.name());
         }
     }
 }

@@ -194,6 +194,23 @@ pub enum Cause {
     RuntimeKilled,
 }
 
+impl Cause {
+    /// As messages have it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ConnectionLost => "connection-lost",
+            Self::Silence => "silence",
+            Self::Deadline => "deadline",
+            Self::Stopped => "stopped",
+            Self::HookFailed => "hook-failed",
+            Self::HookBroke => "hook-broke",
+            Self::SessionChanged => "session-changed",
+            Self::ThawFailed => "thaw-failed",
+            Self::RuntimeKilled => "runtime-killed",
+        }
+    }
+}
+
 /// How a lease ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

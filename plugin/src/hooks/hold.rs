@@ -18,7 +18,6 @@ use super::{
     group::{Action, End, Event, Failure, Group, Member},
     holder::{Holder, News},
     inquiry::inquire,
-    words,
 };
 
 /// Bytes of what all hooks together give to be kept, in text and names. A manifest may have four times as much.
@@ -235,7 +234,7 @@ fn hook(
             .map(|(step, took)| StepRecord { step: step.name().to_owned(), ms: milliseconds(*took) })
             .collect(),
         end: how,
-        broken: ending.and_then(|ending| ending.broken).map(|cause| words::cause_name(cause).to_owned()),
+        broken: ending.and_then(|ending| ending.broken).map(|cause| cause.name().to_owned()),
         failure: member.failure.clone(),
         frozen_ms: ending.map(|ending| milliseconds(ending.frozen)),
         session: member.frozen.as_ref().and_then(|receipt| receipt.session.clone()),

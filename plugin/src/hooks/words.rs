@@ -32,21 +32,6 @@ pub(super) fn unwelcome(answer: &Answer) -> String {
     }
 }
 
-/// How a lease broke, as the protocol writes it.
-pub(super) fn cause_name(cause: Cause) -> &'static str {
-    match cause {
-        Cause::ConnectionLost => "connection-lost",
-        Cause::Silence => "silence",
-        Cause::Deadline => "deadline",
-        Cause::Stopped => "stopped",
-        Cause::HookFailed => "hook-failed",
-        Cause::HookBroke => "hook-broke",
-        Cause::SessionChanged => "session-changed",
-        Cause::ThawFailed => "thaw-failed",
-        Cause::RuntimeKilled => "runtime-killed",
-    }
-}
-
 /// Why a lease broke.
 pub(super) fn broken(ending: &Ending) -> String {
     let cause = match ending.broken {
