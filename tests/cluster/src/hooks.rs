@@ -31,6 +31,25 @@ pub const SECRETS: &str = "/secrets";
 const FOLDER: &str = "/hooks";
 const CONFIGURATION: &str = "hooks.yaml";
 
+/// The line server of the tests as a script: one process is one session, whose freeze ends with it. A pod has `$` where its
+/// command says `$$`.
+pub const LINE_SERVER: &str = r#"
+cat > /tmp/session <<'END'
+held() { [ "$(cat /tmp/frozen 2>&1)" = $$$$ ]; }
+trap '! held || rm /tmp/frozen' EXIT
+while read -r verb rest; do
+    case $verb in
+        hello) echo session-$$$$ ;;
+        freeze) echo $$$$ > /tmp/frozen; echo ok ;;
+        *)  if ! held; then echo not held; continue; fi
+            [ $verb != thaw ] || rm /tmp/frozen
+            echo ok ;;
+    esac
+done
+END
+exec nc -ll -p 7000 -e sh /tmp/session
+"#;
+
 /// What the sidecar runs, and with what.
 #[derive(Debug)]
 pub struct HookRuntime<'a> {

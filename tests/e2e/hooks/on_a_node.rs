@@ -15,7 +15,7 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use test_cluster::{
-    hooks::{self, CONTAINER, HookRuntime, SECRETS},
+    hooks::{self, CONTAINER, HookRuntime, LINE_SERVER, SECRETS},
     node::images::{BUSYBOX, USER},
     pods::Pods,
 };
@@ -31,23 +31,6 @@ const OBJECTS: usize = 2500;
 /// What makes a cut slow.
 const SLOWLY: [&str; 5] =
     ["create", "--chunk-size=1", "--parallel=1", "--freeze-budget=5m", "--exclude=events"];
-/// A line server: one process is one session, whose freeze ends with it. A pod has `$` where its command says `$$`.
-const APPLICATION: &str = r#"
-cat > /tmp/session <<'END'
-held() { [ "$(cat /tmp/frozen 2>&1)" = $$$$ ]; }
-trap '! held || rm /tmp/frozen' EXIT
-while read -r verb rest; do
-    case $verb in
-        hello) echo session-$$$$ ;;
-        freeze) echo $$$$ > /tmp/frozen; echo ok ;;
-        *)  if ! held; then echo not held; continue; fi
-            [ $verb != thaw ] || rm /tmp/frozen
-            echo ok ;;
-    esac
-done
-END
-exec nc -ll -p 7000 -e sh /tmp/session
-"#;
 
 /// The component of the runtime's tests.
 fn component() -> PathBuf {
@@ -147,7 +130,7 @@ fn pod_spec() -> Value {
         "terminationGracePeriodSeconds": 2,
         "securityContext": {"runAsUser": USER, "runAsGroup": USER, "fsGroup": USER},
         "containers": [{
-            "name": "application", "image": BUSYBOX, "command": ["sh", "-c", APPLICATION],
+            "name": "application", "image": BUSYBOX, "command": ["sh", "-c", LINE_SERVER],
             "readinessProbe": {"tcpSocket": {"port": 7000}, "periodSeconds": 1},
         }],
     })

@@ -11,7 +11,7 @@ use std::{
 use serde_json::{Value, json};
 use test_cluster::{
     TestCluster,
-    hooks::{self, CONTAINER, HookRuntime, PORT, SECRETS},
+    hooks::{self, CONTAINER, HookRuntime, LINE_SERVER, PORT, SECRETS},
     node::images::{BUSYBOX, USER},
     pods::{Pods, PortForward},
 };
@@ -21,25 +21,6 @@ use crate::guest;
 /// Far beyond what is waited for, so that a busy machine fails nothing.
 const PATIENCE: Duration = Duration::from_mins(1);
 pub(super) const POD: &str = "lines";
-/// The line server of the tests as a script: one process is one session, whose freeze ends with it. A pod has `$` where its
-/// command says `$$`.
-const APPLICATION: &str = r#"
-cat > /tmp/session <<'END'
-held() { [ "$(cat /tmp/frozen 2>&1)" = $$$$ ]; }
-trap '! held || rm /tmp/frozen' EXIT
-while read -r verb rest; do
-    case $verb in
-        hello) echo session-$$$$ ;;
-        freeze) echo $$$$ > /tmp/frozen; echo ok ;;
-        *)  if ! held; then echo not held; continue; fi
-            [ $verb != thaw ] || rm /tmp/frozen
-            echo ok ;;
-    esac
-done
-END
-exec nc -ll -p 7000 -e sh /tmp/session
-"#;
-
 /// The application with the runtime beside it.
 pub(super) struct Stage {
     pub(super) pods: Pods,
@@ -71,7 +52,7 @@ impl Stage {
                 "terminationGracePeriodSeconds": 2,
                 "securityContext": {"runAsUser": USER, "runAsGroup": USER, "fsGroup": USER},
                 "containers": [{
-                    "name": "application", "image": BUSYBOX, "command": ["sh", "-c", APPLICATION],
+                    "name": "application", "image": BUSYBOX, "command": ["sh", "-c", LINE_SERVER],
                     "readinessProbe": {"tcpSocket": {"port": 7000}, "periodSeconds": 1},
                 }],
             },
