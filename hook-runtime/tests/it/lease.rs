@@ -37,7 +37,7 @@ fn one_session_is_held_from_freeze_to_thaw() {
     assert_eq!(client.step("thaw").1["result"], "thawed");
     // And the next backup has a session of its own.
     drop(client);
-    frozen(&runtime, &application, &json!({}));
+    let _client = frozen(&runtime, &application, &json!({}));
     application.look(|state| assert_eq!(state.frozen, Some(2)));
 }
 
