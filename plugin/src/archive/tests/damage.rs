@@ -29,7 +29,7 @@ fn assert_found(repository: &Repository, depth: CheckDepth, id: &RestorePointId)
         report.findings
     );
     for finding in &report.findings {
-        for foreign in ["rustic", "aead", "Error", "rror ", "{", "\n"] {
+        for foreign in ["rustic", "aead::", "Error", "rror ", "{", "\n"] {
             assert!(!finding.message.contains(foreign), "{}", finding.message);
         }
     }
