@@ -62,11 +62,12 @@ fn fill(world: &World, round: u64) {
 
 /// Whether the process was still there to be killed.
 fn killed_after(world: &World, moment: Duration) -> bool {
-    let mut child = world.command(&["create"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut child = world.command(&["create"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     thread::sleep(moment);
     // SIGKILL: the process cannot notice, let alone clean up.
     child.kill().unwrap();
-    let status = child.wait().unwrap();
-    assert!(status.success() || status.code().is_none(), "create ended by itself with {status}");
+    let output = child.wait_with_output().unwrap();
+    let (status, said) = (output.status, String::from_utf8_lossy(&output.stderr));
+    assert!(status.success() || status.code().is_none(), "create ended by itself with {status}: {said}");
     status.code().is_none()
 }
