@@ -11,7 +11,10 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
-use crate::shell::{self, cargo, say, target_folder, workspace};
+use crate::{
+    install,
+    shell::{self, cargo, say, target_folder, workspace},
+};
 use platform::Platform;
 
 pub use archive::sha256_of;
@@ -86,6 +89,10 @@ impl Release {
         let mut build = cargo(["build", "--locked", "--package", "kubectl-backup", "--profile", PROFILE]);
         let mut folder = target_folder();
         if let Some(target) = &self.target {
+            install::ensure_rust_target(target)?;
+            if target.ends_with("-linux-musl") {
+                install::ensure_program("musl-gcc", "musl-tools", "the C code of libraries needs musl-gcc")?;
+            }
             build.args(["--target", target]);
             folder.push(target);
         }

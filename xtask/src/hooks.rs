@@ -5,7 +5,10 @@ use std::{fs, path::PathBuf, process::Command};
 
 use anyhow::{Context as _, Result};
 
-use crate::shell::{cargo, run, say, target_folder};
+use crate::{
+    install,
+    shell::{cargo, run, say, target_folder},
+};
 
 /// What hooks are built for.
 pub(crate) const TARGET: &str = "wasm32-wasip2";
@@ -14,7 +17,7 @@ pub(crate) const MANIFEST: &str = "examples-hooks/Cargo.toml";
 
 /// Builds them and says where they are.
 pub(crate) fn build() -> Result<()> {
-    crate::test::ensure_wasm()?;
+    install::ensure_rust_target(TARGET)?;
     run(in_workspace("build").args(["--release", "--target", TARGET]))?;
     let folder = folder().join(TARGET).join("release");
     let mut files: Vec<PathBuf> = fs::read_dir(&folder)

@@ -9,6 +9,7 @@ mod cluster;
 mod demo;
 pub mod dist;
 mod hooks;
+mod install;
 pub mod shell;
 mod test;
 

@@ -3,16 +3,16 @@
 use std::{
     fmt,
     io::{self, Write as _},
-    path::Path,
-    process::{Command, Stdio},
+    process::Command,
 };
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 
 use test_cluster::{NAME_VARIABLE, node};
 
 use crate::{
     hooks::{self, TARGET},
+    install,
     shell::{self, cargo, with_cluster},
 };
 
@@ -34,8 +34,8 @@ pub(crate) struct TestArgs {
 }
 
 pub(crate) fn run(args: &TestArgs) -> Result<()> {
-    ensure_restic()?;
-    ensure_wasm()?;
+    install::ensure_program("restic", "restic", "the compatibility tests need stock restic")?;
+    install::ensure_rust_target(TARGET)?;
     let skipped = skipped()?;
     // Built first, so that no cluster idles beside the compiler.
     shell::run(&mut cargo(["test", "--workspace", "--no-run"]))?;
@@ -70,7 +70,7 @@ fn skipped() -> Result<Vec<(&'static str, String)>> {
     if !rustix::process::geteuid().is_root() {
         skipped.push((AS_ROOT, "you are not root".to_owned()));
     }
-    if !succeeds(Command::new("componentize-py").arg("--version")) {
+    if !install::succeeds(Command::new("componentize-py").arg("--version")) {
         skipped.push((WITH_PYTHON, "`pip install componentize-py` has it on PATH".to_owned()));
     }
     Ok(skipped)
@@ -105,40 +105,6 @@ impl fmt::Display for Tally {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{} passed, {} failed, {} skipped", self.passed, self.failed, self.skipped)
     }
-}
-
-/// Stock restic reads our repositories in the compatibility tests.
-fn ensure_restic() -> Result<()> {
-    if succeeds(Command::new("restic").arg("version")) {
-        return Ok(());
-    }
-    if !rustix::process::geteuid().is_root() || !succeeds(Command::new("apt-get").arg("--version")) {
-        bail!("the compatibility tests need restic: install the package `restic`");
-    }
-    // The lists of a new machine are empty or old.
-    shell::run(Command::new("apt-get").args(["update", "--quiet=2"]))?;
-    shell::run(Command::new("apt-get").args([
-        "install",
-        "--yes",
-        "--quiet=2",
-        "--no-install-recommends",
-        "restic",
-    ]))
-}
-
-/// The tests of the hook runtime build hooks.
-pub(crate) fn ensure_wasm() -> Result<()> {
-    let folder = Command::new("rustc").args(["--print", "target-libdir", "--target", TARGET]).output();
-    let folder = folder.context("could not run rustc")?.stdout;
-    if Path::new(String::from_utf8_lossy(&folder).trim()).is_dir() {
-        return Ok(());
-    }
-    shell::run(Command::new("rustup").args(["target", "add", TARGET]))
-}
-
-fn succeeds(command: &mut Command) -> bool {
-    let quiet = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    quiet.status().is_ok_and(|status| status.success())
 }
 
 #[cfg(test)]
