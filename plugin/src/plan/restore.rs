@@ -200,7 +200,7 @@ impl RestorePlan {
         }
         let sanitize =
             SanitizeContext { kept_volumes: kept_volumes(&objects, facts), ..SanitizeContext::default() };
-        let made_namespaces = made_namespaces(&objects);
+        let made_namespaces = made_namespaces(&objects, facts);
         let held = facts.live.iter().filter(|(_, live)| live.held).map(|(index, _)| *index).collect();
         let mut plan = Self { objects, sanitize, made_namespaces, held, ..Self::default() };
         plan.arrange(&Wishes::default());
@@ -351,12 +351,19 @@ impl RestorePlan {
     }
 }
 
-fn made_namespaces(objects: &[PlannedObject]) -> BTreeSet<String> {
+/// Not those that may not be read: nobody knows whether they are there.
+fn made_namespaces(objects: &[PlannedObject], facts: &Facts) -> BTreeSet<String> {
     let namespaces = GroupResource::new("namespaces", "");
+    let is_made = |index: usize, object: &PlannedObject| {
+        object.decision.action == Action::Create
+            && object.candidate.key.resource == namespaces
+            && !facts.unreadable.contains(&index)
+    };
     objects
         .iter()
-        .filter(|it| it.decision.action == Action::Create && it.candidate.key.resource == namespaces)
-        .map(|it| it.candidate.target().name.clone())
+        .enumerate()
+        .filter(|&(index, object)| is_made(index, object))
+        .map(|(_, object)| object.candidate.target().name.clone())
         .collect()
 }
 

@@ -80,3 +80,29 @@ fn what_others_depend_on_is_not_deleted_from_under_them() {
     assert!(undone.stdout.contains("secrets/later"), "{undone:?}");
     assert!(world.object("secret/later").is_some() && world.object("configmap/saved").is_some());
 }
+
+/// The role `edit` of Kubernetes may not list what `admin` may: roles, quotas and more.
+#[test]
+#[ignore = "needs cluster: cargo xtask test"]
+fn one_who_may_not_list_some_kinds_is_told_all_of_them_and_how_to_do_without() {
+    let world = World::new();
+    world.wait_until("the default service account", || world.object("serviceaccount/default").is_some());
+    world.kubectl_backup(&["create", "-n", world.namespace(), "-q"]).success();
+    world.kubectl(&["create", "configmap", "since"]).success();
+    world.kubectl(&["create", "rolebinding", "edits", "--clusterrole=edit", "--user=edith"]).success();
+    let point = format!("latest:{}", world.namespace());
+    let words = ["restore", &point, "--prune", "--yes", "--as", "edith", "-o", "json"];
+    let refused = world.kubectl_backup(&words).exits_with(1).stderr;
+    for kind in ["roles.rbac.authorization.k8s.io", "rolebindings.rbac.authorization.k8s.io"] {
+        assert!(refused.contains(kind), "{refused}");
+    }
+    assert!(world.object("configmap/since").is_some());
+    let exclude: Vec<&str> = refused
+        .split_whitespace()
+        .skip_while(|word| *word != "--exclude")
+        .filter(|word| *word != "\\")
+        .collect();
+    let pruned = world.kubectl_backup(&[&words[..], &exclude].concat()).success().json();
+    assert_eq!(pruned["counts"]["deleted"], 1, "{pruned:#}");
+    assert!(world.object("configmap/since").is_none());
+}

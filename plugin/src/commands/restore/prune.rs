@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use anyhow::Context;
-use futures::{StreamExt, TryStreamExt, stream};
+use anyhow::{Context, bail};
+use futures::{StreamExt, stream};
 
 use crate::{
     cluster::{Cluster, Propagation, RequestError, Trouble, WriteMode},
@@ -17,6 +17,7 @@ use crate::{
         prune::{Coverage, Extra},
         rules::tells_by_metadata,
     },
+    report::missing::excluding,
 };
 
 use super::write::{Finished, Writer};
@@ -26,7 +27,8 @@ const PARALLEL: usize = 8;
 
 /// Live objects of the namespaces restored that the restore point does not hold and would hold, had they been there.
 ///
-/// A kind that may not be listed is an error: the namespace would not be what the user is told it is.
+/// A kind that may not be listed is an error: the namespace would not be what the user is told it is. All such kinds
+/// are told at once.
 pub(super) async fn find(
     cluster: &Cluster,
     plan: &RestorePlan,
@@ -39,17 +41,44 @@ pub(super) async fn find(
             && coverage.wanted.kinds.admits(&kind.resource)
     });
     let lists = listable.flat_map(|kind| namespaces.iter().map(move |namespace| (kind, namespace)));
-    let found: Vec<Vec<Extra>> = stream::iter(lists)
-        .map(|(kind, &(saved, target))| extras(cluster, coverage, kind, saved, target))
-        .buffer_unordered(PARALLEL)
-        .try_collect()
-        .await?;
+    let looked = stream::iter(lists).map(|(kind, &(saved, target))| async move {
+        (kind, target, extras(cluster, coverage, kind, saved, target).await)
+    });
+    let mut looked = looked.buffer_unordered(PARALLEL);
     let planned: BTreeSet<&ObjectKey> = plan.objects.iter().map(PlannedObject::target).collect();
-    let mut extras: Vec<Extra> =
-        found.into_iter().flatten().filter(|extra| !planned.contains(&extra.target)).collect();
-    extras.sort_unstable_by(|a, b| a.target.cmp(&b.target));
-    extras.dedup_by(|a, b| a.target == b.target);
-    Ok(extras)
+    let mut found: Vec<Extra> = Vec::new();
+    let mut forbidden: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
+    while let Some((kind, namespace, extras)) = looked.next().await {
+        match extras {
+            Ok(extras) => found.extend(extras.into_iter().filter(|extra| !planned.contains(&extra.target))),
+            Err(error) if error.is_forbidden() => {
+                forbidden.entry(kind.resource.to_string()).or_default().insert(namespace);
+            }
+            Err(error) => {
+                return Err(error).with_context(|| {
+                    format!("could not look for {} made since in namespace `{namespace}`", kind.resource)
+                });
+            }
+        }
+    }
+    if !forbidden.is_empty() {
+        bail!(unlistable(&forbidden));
+    }
+    found.sort_unstable_by(|a, b| a.target.cmp(&b.target));
+    found.dedup_by(|a, b| a.target == b.target);
+    Ok(found)
+}
+
+/// What cannot be pruned for want of rights: the namespaces of each kind.
+fn unlistable(forbidden: &BTreeMap<String, BTreeSet<&str>>) -> String {
+    let namespaces: BTreeSet<&str> = forbidden.values().flatten().copied().collect();
+    let kinds: Vec<&str> = forbidden.keys().map(String::as_str).collect();
+    format!(
+        "could not look for what was made since in namespace `{}`: you may not list {}. To prune all but these, add:{}",
+        Vec::from_iter(namespaces).join("`, `"),
+        kinds.join(", "),
+        excluding(&kinds)
+    )
 }
 
 async fn extras(
@@ -58,7 +87,7 @@ async fn extras(
     kind: &ResourceType,
     saved_namespace: &str,
     namespace: &str,
-) -> anyhow::Result<Vec<Extra>> {
+) -> Result<Vec<Extra>, RequestError> {
     let mut found = Vec::new();
     let mut pages = if tells_by_metadata(&kind.resource) {
         cluster.live_metadata(kind, Some(namespace))
@@ -68,9 +97,7 @@ async fn extras(
     loop {
         let page = match pages.next().await {
             Err(error) if error.is_not_found() => break,
-            page => page.with_context(|| {
-                format!("could not look for {} made since in namespace `{namespace}`", kind.resource)
-            })?,
+            page => page?,
         };
         let Some(page) = page else { break };
         found.extend(page.iter().filter_map(|body| coverage.extra(kind, saved_namespace, body)));
@@ -151,5 +178,24 @@ impl Writer {
             Some(claim) => self.holds_data(&claim).await,
             None => Ok(None),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_kinds_that_may_not_be_listed_are_told_at_once() {
+        let forbidden = BTreeMap::from([
+            ("roles.rbac.authorization.k8s.io".to_owned(), BTreeSet::from(["shop"])),
+            ("secrets".to_owned(), BTreeSet::from(["shop", "web"])),
+        ]);
+        assert_eq!(
+            unlistable(&forbidden),
+            "could not look for what was made since in namespace `shop`, `web`: you may not list \
+             roles.rbac.authorization.k8s.io, secrets. To prune all but these, add: \
+             --exclude roles.rbac.authorization.k8s.io,secrets"
+        );
     }
 }

@@ -237,3 +237,16 @@ fn a_needed_namespace_that_exists_is_no_conflict() {
     let plan = RestorePlan::new(vec![needed], &facts, &kinds());
     assert_eq!(actions(&plan), [Action::Unchanged]);
 }
+
+#[test]
+fn a_namespace_that_may_not_be_read_is_not_known_to_be_made() {
+    let mut facts = Facts::default();
+    let made = |facts: &Facts| {
+        let plan = RestorePlan::new(vec![plain("namespaces", "shop")], facts, &kinds());
+        assert_eq!(actions(&plan), [Action::Create]);
+        plan.made_namespaces.len()
+    };
+    assert_eq!(made(&facts), 1);
+    facts.unreadable.insert(0);
+    assert_eq!(made(&facts), 0);
+}
