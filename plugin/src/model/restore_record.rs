@@ -242,6 +242,9 @@ pub struct DoneChange {
     /// Digest of its content as the server answered it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<String>,
+    /// Its deletion was begun and had not ended.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub deletion_begun: bool,
     /// Why, if not as planned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,

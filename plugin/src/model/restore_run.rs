@@ -7,8 +7,11 @@ use super::{
     restore_record::RestoreMark,
 };
 
+/// What an object whose deletion was begun and had not ended is counted as, besides its outcome.
+pub const DELETING: &str = "deleting";
+
 /// What an object that was written is counted as.
-const WRITES: [&str; 5] = ["created", "patched", "replaced", "renamed", "deleted"];
+const WRITES: [&str; 6] = ["created", "patched", "replaced", "renamed", "deleted", DELETING];
 
 /// How a restore ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

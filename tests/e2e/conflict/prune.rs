@@ -106,3 +106,28 @@ fn one_who_may_not_list_some_kinds_is_told_all_of_them_and_how_to_do_without() {
     assert_eq!(pruned["counts"]["deleted"], 1, "{pruned:#}");
     assert!(world.object("configmap/since").is_none());
 }
+
+/// The deletion is begun and cannot be called back; what is known of it must not be lost.
+#[test]
+#[ignore = "needs cluster: cargo xtask test"]
+fn what_a_finalizer_keeps_from_being_pruned_is_told_and_comes_back_by_undo() {
+    let world = World::new();
+    world.wait_until("the default service account", || world.object("serviceaccount/default").is_some());
+    world.kubectl_backup(&["create", "-n", world.namespace(), "-q"]).success();
+    let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "data": {"key": "value"},
+        "metadata": {"name": "since", "finalizers": ["example.com/hold"]}});
+    world.apply(&map.to_string());
+    let point = format!("latest:{}", world.namespace());
+    let pruned =
+        world.kubectl_backup(&["restore", &point, "--prune", "--yes", "-o", "json"]).exits_with(3).json();
+    assert_eq!(pruned["counts"]["refused"], 1, "{pruned:#}");
+    assert!(pruned.to_string().contains("its deletion has begun"), "{pruned:#}");
+    assert!(world.object("configmap/since").unwrap()["metadata"]["deletionTimestamp"].is_string());
+    world
+        .kubectl(&["patch", "cm/since", "--type=merge", "-p", r#"{"metadata":{"finalizers":null}}"#])
+        .success();
+    assert!(world.object("configmap/since").is_none());
+    let undone = world.kubectl_backup(&["undo", "--yes", "-o", "json"]).success().json();
+    assert_eq!(undone["counts"]["created"], 1, "{undone:#}");
+    assert_eq!(world.object("configmap/since").unwrap()["data"]["key"], "value");
+}

@@ -159,8 +159,13 @@ impl Writer {
             }
         }
         if self.mode == WriteMode::Real
-            && let Err(unfinished) = self.wait_for_deletion(kind, key).await
+            && let Err(mut unfinished) = self.wait_for_deletion(kind, key).await
         {
+            unfinished.deletion_begun = true;
+            unfinished.notes.push(
+                "its deletion has begun and ends when its finalizers are gone; undo then makes it again"
+                    .to_owned(),
+            );
             return unfinished;
         }
         Finished::new(Outcome::Deleted)

@@ -22,6 +22,7 @@ use crate::{
         restore_record::{
             Change, DoneChange, PlannedChange, RecordRole, RestoreMark, RestoreRecord, RestoreRequest,
         },
+        restore_run::DELETING,
         selection::{Namespaces, Selection},
     },
     plan::restore::facts::Kinds,
@@ -158,7 +159,7 @@ impl UndoPoint {
             of: Some(self.id.clone()),
             interrupted: end.interrupted,
             left: end.left,
-            counts: counted(done.iter().map(|change| crate::report::restore::State::word(change.outcome))),
+            counts: counted(done.iter().flat_map(counted_as)),
             ..self.manifest.summary.restore.clone().context("an undo point bears no mark")?
         };
         let manifest = Manifest {
@@ -229,6 +230,12 @@ fn manifest(run: &Run) -> Manifest {
         freeze: None,
         record: None,
     }
+}
+
+/// The words that a change is counted under.
+fn counted_as(change: &DoneChange) -> impl Iterator<Item = &'static str> {
+    let deleting = change.deletion_begun.then_some(DELETING);
+    std::iter::once(crate::report::restore::State::word(change.outcome)).chain(deleting)
 }
 
 fn counted(words: impl Iterator<Item = &'static str>) -> BTreeMap<String, u64> {

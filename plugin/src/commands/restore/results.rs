@@ -99,6 +99,7 @@ pub(super) fn done(
 ) -> Vec<DoneChange> {
     let made = writer.made.lock().unwrap_or_else(PoisonError::into_inner);
     let of = |(index, object): (usize, &PlannedObject)| {
+        let deletion_begun = finished.get(&index).is_some_and(|done| done.deletion_begun);
         let (outcome, reason) = match finished.get(&index) {
             Some(done) => (done.outcome, done.reason.clone()),
             None if interrupted => (Outcome::NotTried, None),
@@ -110,6 +111,7 @@ pub(super) fn done(
             outcome,
             uid: made.map(|made| made.uid.clone()),
             content: made.map(|made| made.content.to_string()),
+            deletion_begun,
             reason,
             target,
         }

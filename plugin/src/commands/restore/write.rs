@@ -57,11 +57,20 @@ pub(super) struct Finished {
     pub(super) notes: Vec<String>,
     /// What stood in the way may be gone once everything else is restored.
     pub(super) worth_another_try: bool,
+    /// The live one is on its way out, and was not gone when the run stopped waiting.
+    pub(super) deletion_begun: bool,
 }
 
 impl Finished {
     pub(super) fn new(outcome: Outcome) -> Self {
-        Self { outcome, reason: None, fields: Vec::new(), notes: Vec::new(), worth_another_try: false }
+        Self {
+            outcome,
+            reason: None,
+            fields: Vec::new(),
+            notes: Vec::new(),
+            worth_another_try: false,
+            deletion_begun: false,
+        }
     }
 
     pub(super) fn because(outcome: Outcome, reason: impl Into<String>) -> Self {

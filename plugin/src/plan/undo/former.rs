@@ -70,17 +70,13 @@ pub fn formers(runs: &[RunJournal]) -> BTreeMap<ObjectKey, Former> {
                 former.uids.extend(done.uid.clone());
             }
             former.contents.extend(done.content.clone());
-            if may_have_changed(done.outcome) {
+            if done.outcome.is_write() || done.deletion_begun {
                 touched.insert(done.target.clone());
             }
         }
     }
     formers.retain(|target, _| touched.contains(target));
     formers
-}
-
-fn may_have_changed(outcome: Outcome) -> bool {
-    outcome.is_write()
 }
 
 #[cfg(test)]
@@ -108,6 +104,7 @@ mod tests {
                 outcome,
                 uid: outcome.is_write().then(|| format!("uid-{second}")),
                 content: outcome.is_write().then(|| format!("done-{second}")),
+                deletion_begun: false,
                 reason: None,
             }]
         });
@@ -135,6 +132,14 @@ mod tests {
     ) {
         let formers = formers(&runs);
         assert_eq!(formers.get(&key()).map(|former| former.change), wanted);
+    }
+
+    #[test]
+    fn a_deletion_that_waits_for_a_finalizer_is_taken_back() {
+        let mut refused = run(1, Change::Delete, Some(Outcome::Refused));
+        assert!(formers(std::slice::from_ref(&refused)).is_empty());
+        refused.done.as_mut().unwrap()[0].deletion_begun = true;
+        assert_eq!(formers(&[refused])[&key()].change, Change::Delete);
     }
 
     #[test]
