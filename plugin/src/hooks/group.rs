@@ -20,8 +20,16 @@ use hook_protocol::{
 
 use super::words;
 
-/// What is kept of the budget for the last check and the thaw: a tenth, and at most this.
-const RESERVE: Duration = Duration::from_secs(2);
+/// What is kept of the budget for the last check and the thaw is a tenth of it, but not more than this.
+const LARGEST_RESERVE: Duration = Duration::from_secs(2);
+
+/// Nor less than this, as long as that is not more than half the budget: the way through the API server takes its
+/// time however small the budget.
+const LEAST_RESERVE: Duration = Duration::from_millis(500);
+
+fn reserve(budget: Duration) -> Duration {
+    (budget / 10).clamp(LEAST_RESERVE, LARGEST_RESERVE).min(budget / 2)
+}
 
 /// Something happened.
 #[derive(Debug, Clone)]
@@ -208,7 +216,7 @@ impl Group {
         let is_frozen =
             matches!(self.phase, Phase::Freeze(_) | Phase::CheckBefore | Phase::Cut | Phase::CheckAfter);
         let (began, _) = self.window.filter(|_| is_frozen)?;
-        Some(began + self.budget.saturating_sub((self.budget / 10).min(RESERVE)))
+        Some(began + self.budget.saturating_sub(reserve(self.budget)))
     }
 
     /// What a copy made in the cut is worth.

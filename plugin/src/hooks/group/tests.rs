@@ -296,3 +296,13 @@ proptest! {
         }
     }
 }
+
+#[rstest]
+#[case::tiny(400, 200)]
+#[case::small(1_000, 500)]
+#[case::default(30_000, 2_000)]
+#[case::between(10_000, 1_000)]
+#[case::large(300_000, 2_000)]
+fn a_part_of_the_budget_is_kept_for_the_thaw(#[case] budget: u64, #[case] kept: u64) {
+    assert_eq!(reserve(Duration::from_millis(budget)), Duration::from_millis(kept));
+}
