@@ -115,7 +115,8 @@ async fn a_cut_beyond_the_budget_is_given_up() {
     assert!(record.failure.as_ref().is_some_and(|it| it.contains("within the budget of 1 s")), "{record:?}");
     // The thaw was asked for in time, so that no runtime had to break its lease.
     assert_eq!(ends(&record), [HookEnd::Thawed; 2]);
-    assert!(record.frozen_ms.is_some_and(|frozen| frozen >= 900), "{record:?}");
+    // Half of so small a budget is kept for the thaw; what is left of it the cut may have.
+    assert!(record.frozen_ms.is_some_and(|frozen| frozen >= 400), "{record:?}");
     assert_eq!(cluster.frozen(), [false, false]);
 }
 
