@@ -55,7 +55,10 @@ async fn restore_of(opened: &OpenPoint) -> anyhow::Result<Option<Journal>> {
         let found = journal::runs(&repository)?.into_iter().find(|run| run.undo_point.id == id);
         let Some(run) = found else { return Ok(None) };
         let planned = journal::planned(&repository, &run)?;
-        let done = journal::done(&repository, &run)?;
+        let mut done = journal::done(&repository, &run)?;
+        for change in &mut done {
+            change.written = None;
+        }
         Ok(Some((run, planned, done)))
     })
     .await

@@ -174,6 +174,7 @@ fn decide(plan: &mut RestorePlan, chain: &Chain, seen: &Seen, force: Force) {
         }
         let differs = seen.is_some_and(|seen| seen.live.difference.is_some());
         if former.mixed
+            && former.written.is_none()
             && differs
             && force == Force::No
             && !observed.is_some_and(|observed| observed.untouched)

@@ -227,6 +227,9 @@ pub struct PlannedChange {
     pub content: Option<String>,
 }
 
+/// The fields that a write changed, each with a digest of the value that the server answered; none where it is gone.
+pub type WrittenFields = BTreeMap<String, Option<String>>;
+
 /// A line of a result's journal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -242,6 +245,10 @@ pub struct DoneChange {
     /// Digest of its content as the server answered it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<String>,
+    /// What changed of the object that was there, where that can be told field by field. Never shown: who knows the
+    /// digest of a short secret may guess it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub written: Option<WrittenFields>,
     /// Its deletion was begun and had not ended.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub deletion_begun: bool,

@@ -4,6 +4,7 @@
 pub mod decide;
 pub mod former;
 pub mod reversal;
+pub mod written;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use crate::{
     cluster::WriteError,
     model::{
@@ -39,8 +41,17 @@ impl Writer {
 
     /// Makes an object that is not there.
     pub(super) async fn make(&self, job: &Job<'_>) -> Result<Finished, WriteError> {
+        self.make_after(job, None).await
+    }
+
+    /// Makes the successor of `before`.
+    pub(super) async fn make_after(
+        &self,
+        job: &Job<'_>,
+        before: Option<&Value>,
+    ) -> Result<Finished, WriteError> {
         let written = self.cluster.create_object(job.kind, job.key, &job.body, self.mode).await?;
-        self.note_made(job.key, &written.body);
+        self.note_made(job.key, &written.body, before);
         self.remember(job.index, job.object, written);
         Ok(Finished::new(job.made()))
     }
@@ -62,7 +73,7 @@ impl Writer {
         if met.difference.is_none() {
             let ours = course.may_be_ours && met.deleting.is_none();
             if ours {
-                self.note_made(job.key, &live);
+                self.note_made(job.key, &live, None);
             }
             return Ok(Some(Finished::new(if ours { job.made() } else { Outcome::Unchanged })));
         }

@@ -60,7 +60,7 @@ impl Writer {
             // What was computed from this version is not written over another.
             change["metadata"]["resourceVersion"] = draft.live()["metadata"]["resourceVersion"].clone();
             let written = self.cluster.patch_object(patch.kind, patch.key, &change).await?;
-            self.note_made(patch.key, &written.body);
+            self.note_made(patch.key, &written.body, Some(draft.live()));
             self.warn(written.warnings);
         }
         Ok(finished(Outcome::Patched, draft))

@@ -36,7 +36,7 @@ impl Writer {
             && compare(&job.kind.resource, &job.body, job.body.clone(), &live).is_none()
         {
             // Made by the try before, whose answer was lost.
-            self.note_made(job.key, &live);
+            self.note_made(job.key, &live, course.deleted.as_ref());
             return Ok(Finished::new(Outcome::Replaced));
         }
         if let Some(reason) = self.must_stay(job.kind, job.key, &live).await? {
@@ -76,7 +76,7 @@ impl Writer {
 
     /// Makes the successor and gives it the dependants.
     async fn succeed(&self, job: &Job<'_>, course: &Course) -> Result<Finished, WriteError> {
-        let mut finished = self.make(job).await?;
+        let mut finished = self.make_after(job, course.deleted.as_ref()).await?;
         let Some(deleted) = &course.deleted else { return Ok(finished) };
         finished.outcome = Outcome::Replaced;
         if self.mode == WriteMode::Real && !job.object.dependants.is_empty() {

@@ -111,6 +111,7 @@ pub(super) fn done(
             outcome,
             uid: made.map(|made| made.uid.clone()),
             content: made.map(|made| made.content.to_string()),
+            written: made.and_then(|made| made.written.clone()),
             deletion_begun,
             reason,
             target,

@@ -18,8 +18,7 @@ use crate::{
         },
         undo::{
             Undoing,
-            decide::{Force, MIXED, Observed, put_back, take_away},
-            reversal::{Trust, reversal},
+            decide::{Observed, put_back, take_away},
         },
     },
 };
@@ -50,17 +49,10 @@ impl Writer {
         if observed.deleting {
             return self.replace(job, course).await;
         }
-        if former.mixed && undoing.force == Force::No && !observed.untouched {
-            return Ok(Finished::because(Outcome::Skipped, MIXED));
-        }
-        let trust = if former.change == Change::Relink {
-            Trust::Owners
-        } else if undoing.force == Force::Yes || observed.untouched {
-            Trust::All
-        } else {
-            Trust::Owned { removals: former.exact || former.change != Change::Patch }
+        let reversal = match former.reversal(&job.body, &live, &observed, job.key, undoing.force) {
+            Ok(reversal) => reversal,
+            Err(reason) => return Ok(Finished::because(Outcome::Skipped, reason)),
         };
-        let reversal = reversal(&job.kind.resource, &job.body, &live, trust);
         let Some(mut patch) = reversal.patch else { return Ok(finished(Outcome::Unchanged, reversal.left)) };
         // What was computed from this version is not written over another.
         patch["metadata"]["resourceVersion"] = live["metadata"]["resourceVersion"].clone();
@@ -69,7 +61,7 @@ impl Writer {
                 self.cluster.preview_patch(job.kind, job.key, &patch).await.map(|preview| preview.warnings)
             }
             WriteMode::Real => self.cluster.patch_object(job.kind, job.key, &patch).await.map(|written| {
-                self.note_made(job.key, &written.body);
+                self.note_made(job.key, &written.body, Some(&live));
                 written.warnings
             }),
         };

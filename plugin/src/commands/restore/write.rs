@@ -15,6 +15,7 @@ use crate::{
         object::ObjectKey,
         resource::{GroupResource, ResourceType},
         restoration::{Action, FieldProblem, Outcome},
+        restore_record::WrittenFields,
     },
     plan::{
         conflict::{Resolution, rules::Rules},
@@ -28,7 +29,7 @@ use crate::{
             owners::relink,
         },
         transform::TransformError,
-        undo::Undoing,
+        undo::{Undoing, written::written_fields},
     },
 };
 
@@ -113,6 +114,8 @@ pub(super) struct Writer {
 pub(super) struct Made {
     pub(super) uid: String,
     pub(super) content: Content,
+    /// What changed of the one that was there.
+    pub(super) written: Option<WrittenFields>,
 }
 
 /// One object on its way into the cluster.
@@ -312,13 +315,16 @@ impl Writer {
         self.warn(written.warnings);
     }
 
-    /// Notes an object as it is after a write, for the record of the run.
-    pub(super) fn note_made(&self, key: &ObjectKey, body: &Value) {
+    /// Notes an object as it is after a write, for the record of the run, and the one that was there before.
+    pub(super) fn note_made(&self, key: &ObjectKey, body: &Value, before: Option<&Value>) {
         if self.mode == WriteMode::DryRun {
             return;
         }
-        let uid = body["metadata"]["uid"].as_str().unwrap_or_default().to_owned();
-        let made = Made { uid, content: Content::of(&key.resource, body.clone()) };
+        let made = Made {
+            uid: body["metadata"]["uid"].as_str().unwrap_or_default().to_owned(),
+            content: Content::of(&key.resource, body.clone()),
+            written: before.and_then(|before| written_fields(&key.resource, before, body)),
+        };
         self.made.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone(), made);
     }
 

@@ -12,9 +12,18 @@ use crate::plan::{
 };
 
 /// What counts as content of `body`, saved or live; both are cleaned in the same way.
-pub fn content(resource: &GroupResource, mut body: Value) -> Value {
+pub fn content(resource: &GroupResource, body: Value) -> Value {
     // With no volume kept, a claim compares equal wherever its data lies.
-    sanitize(resource, &mut body, &SanitizeContext::default());
+    cleaned(resource, body, &SanitizeContext::default())
+}
+
+/// The same, with what the cluster allocated.
+pub fn content_in_place(resource: &GroupResource, body: Value) -> Value {
+    cleaned(resource, body, &SanitizeContext { keep_allocations: true, ..SanitizeContext::default() })
+}
+
+fn cleaned(resource: &GroupResource, mut body: Value, context: &SanitizeContext) -> Value {
+    sanitize(resource, &mut body, context);
     owners::forget_uids(&mut body);
     normalise(body, Status::Ignore)
 }
@@ -29,12 +38,17 @@ impl Content {
     ///
     /// Without finalizers: whether these return is known only when the cluster was looked at, and controllers add them.
     pub fn of(resource: &GroupResource, body: Value) -> Self {
-        let mut hasher = Sha256::new();
         let mut content = content(resource, body);
         if let Some(Value::Object(metadata)) = content.get_mut("metadata") {
             metadata.remove("finalizers");
         }
-        feed(&mut hasher, &content);
+        Self::of_value(&content)
+    }
+
+    /// Of one value of such a content.
+    pub fn of_value(value: &Value) -> Self {
+        let mut hasher = Sha256::new();
+        feed(&mut hasher, value);
         let mut digest = [0; 16];
         digest.copy_from_slice(&hasher.finalize()[..16]);
         Self(digest)

@@ -1,7 +1,7 @@
 //! What becomes of each object when a restore is taken back, and why.
 
 use jiff::{SignedDuration, Timestamp};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::{
     model::{
@@ -9,7 +9,12 @@ use crate::{
         restoration::{Action, FIELD_MANAGER},
         restore_record::Change,
     },
-    plan::{conflict::Decision, restore::content::Content},
+    plan::{
+        conflict::Decision,
+        field_difference::differences,
+        field_owner::FieldOwners,
+        restore::content::{Content, content},
+    },
 };
 
 use super::former::Former;
@@ -20,6 +25,9 @@ use super::former::Former;
 /// between plan and undo point, by another one. The time tells these apart, and the tolerance costs no more than
 /// taking the other's object for ours when it has the very content that this restore was to write.
 const CLOCK_SKEW: SignedDuration = SignedDuration::from_secs(10);
+
+/// Fields of an object that are looked at to find who changed it.
+const MOST_FIELDS: usize = 1024;
 
 /// Why an object stays that a later restore and its undo changed as well.
 pub const MIXED: &str =
@@ -62,8 +70,10 @@ impl Observed {
         Self {
             made_by_restore: former.uids.contains(&uid)
                 || former.uids.is_empty() && is_made_since(live, former.begun),
-            untouched: former.contents.contains(&digest) || is_first_version_of_ours(live),
-            changed_by: last_other_manager(live),
+            // Where the server's answer is not known, what it added to what was sent is not either.
+            untouched: former.contents.contains(&digest)
+                || (!former.answered && is_first_version_of_ours(live)),
+            changed_by: last_other_manager(resource, live),
             deleting: metadata.get("deletionTimestamp").is_some(),
             volume: volume.map(str::to_owned),
             uid,
@@ -93,10 +103,12 @@ fn is_first_version_of_ours(live: &Value) -> bool {
     live["metadata"]["generation"] == 1 && writers(live).all(|entry| entry["manager"] == FIELD_MANAGER)
 }
 
-fn last_other_manager(live: &Value) -> Option<String> {
-    let others = writers(live).filter(|entry| entry["manager"] != FIELD_MANAGER);
-    let last = others.max_by_key(|entry| entry["time"].as_str().unwrap_or_default().to_owned())?;
-    last["manager"].as_str().map(str::to_owned)
+/// Of those that own content: what controllers note for themselves is no change.
+fn last_other_manager(resource: &GroupResource, live: &Value) -> Option<String> {
+    let fields =
+        differences(&Value::Object(Map::new()), &content(resource, live.clone()), MOST_FIELDS).fields;
+    let fields: Vec<_> = fields.into_iter().map(|field| field.path).collect();
+    FieldOwners::of(live).last_other(&fields).map(str::to_owned)
 }
 
 /// For an object that was not there before the restore.

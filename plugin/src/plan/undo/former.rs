@@ -4,10 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
+use serde_json::Value;
+
 use crate::model::{
     object::ObjectKey,
     restoration::Outcome,
-    restore_record::{Change, DoneChange, PlannedChange},
+    restore_record::{Change, DoneChange, PlannedChange, WrittenFields},
+};
+
+use super::{
+    decide::{Force, MIXED, Observed},
+    reversal::{Reversal, Trust, reversal},
 };
 
 /// One run, as its records tell it.
@@ -34,8 +41,46 @@ pub struct Former {
     pub uids: BTreeSet<String>,
     /// Digests of the content that the runs left, or meant to leave.
     pub contents: BTreeSet<String>,
+    /// A run told what the server answered to its write.
+    pub answered: bool,
+    /// What the runs changed of the object that was there; none if not all of them told, or not field by field.
+    pub written: Option<WrittenFields>,
     /// A later restore and its undo changed it too: the owners of its fields tell nothing any more.
     pub mixed: bool,
+}
+
+impl Former {
+    fn note_written(&mut self, done: &DoneChange) {
+        let half_done = self.change == Change::Replace && !done.outcome.is_write();
+        let told = match done.outcome {
+            Outcome::Patched | Outcome::Replaced => done.written.clone(),
+            _ => (!half_done).then(WrittenFields::new),
+        };
+        match (&mut self.written, told) {
+            (Some(written), Some(told)) => written.extend(told),
+            (written, _) => *written = None,
+        }
+    }
+
+    /// From `live` back to `body`, the former state, cleaned; what others changed since stays, unless forced. Or why all of it
+    /// stays.
+    pub fn reversal(
+        &self,
+        body: &Value,
+        live: &Value,
+        observed: &Observed,
+        key: &ObjectKey,
+        force: Force,
+    ) -> Result<Reversal, &'static str> {
+        let trust = match &self.written {
+            _ if self.change == Change::Relink => Trust::Owners,
+            _ if force == Force::Yes || observed.untouched => Trust::All,
+            Some(written) => Trust::Written(written),
+            None if self.mixed => return Err(MIXED),
+            None => Trust::Owned { removals: self.exact || self.change != Change::Patch },
+        };
+        Ok(reversal(&key.resource, body, live, trust))
+    }
 }
 
 /// Every object that the runs of a restore, first to last, changed or may have changed.
@@ -50,8 +95,13 @@ pub fn formers(runs: &[RunJournal]) -> BTreeMap<ObjectKey, Former> {
                 begun: run.begun,
                 uids: BTreeSet::new(),
                 contents: BTreeSet::new(),
+                answered: false,
+                written: Some(WrittenFields::new()),
                 mixed: false,
             });
+            if run.done.is_none() {
+                former.written = None;
+            }
             if former.change == Change::Hold {
                 former.change = planned.change;
             }
@@ -70,6 +120,8 @@ pub fn formers(runs: &[RunJournal]) -> BTreeMap<ObjectKey, Former> {
                 former.uids.extend(done.uid.clone());
             }
             former.contents.extend(done.content.clone());
+            former.answered |= done.content.is_some();
+            former.note_written(done);
             if done.outcome.is_write() || done.deletion_begun {
                 touched.insert(done.target.clone());
             }
@@ -104,6 +156,7 @@ mod tests {
                 outcome,
                 uid: outcome.is_write().then(|| format!("uid-{second}")),
                 content: outcome.is_write().then(|| format!("done-{second}")),
+                written: None,
                 deletion_begun: false,
                 reason: None,
             }]

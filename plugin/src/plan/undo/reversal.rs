@@ -6,13 +6,18 @@ use crate::{
     model::{
         resource::GroupResource,
         restoration::{FIELD_MANAGER, FieldChange, FieldProblem},
+        restore_record::WrittenFields,
     },
     plan::{
         field_difference::differences,
         field_owner::FieldOwners,
         field_path::{FieldPath, Step},
         last_applied::{last_applied, set_last_applied},
-        restore::{content::content, merge::merge_patch},
+        restore::{
+            content::{content, content_in_place},
+            merge::merge_patch,
+        },
+        undo::written::is_as_written,
     },
 };
 
@@ -21,9 +26,11 @@ const MOST_LEAVES: usize = 1024;
 
 /// Which fields of an object are taken for changed by the restore.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Trust {
+pub enum Trust<'a> {
     /// Every one: it is as the restore left it, or the user insists.
     All,
+    /// Those that are as the restore left them.
+    Written(&'a WrittenFields),
     /// Those that our field manager owns, and with `removals` those that are gone.
     Owned {
         /// The restore may have removed fields.
@@ -43,7 +50,7 @@ pub struct Reversal {
 }
 
 /// From the live object back to `former`, cleaned and linked to its owners of now.
-pub fn reversal(resource: &GroupResource, former: &Value, live: &Value, trust: Trust) -> Reversal {
+pub fn reversal(resource: &GroupResource, former: &Value, live: &Value, trust: Trust<'_>) -> Reversal {
     let concerned =
         differences(&content(resource, former.clone()), &content(resource, live.clone()), MOST_LEAVES);
     let found = without_bookkeeping(live);
@@ -58,12 +65,11 @@ pub fn reversal(resource: &GroupResource, former: &Value, live: &Value, trust: T
         return Reversal { patch: merge_patch(live, &target), left };
     }
     let owners = FieldOwners::of(live);
+    let in_place = content_in_place(resource, live.clone());
     for field in &raw.fields {
-        let is_content = concerned
-            .fields
-            .iter()
-            .any(|it| it.path.starts_with(&field.path) || field.path.starts_with(&it.path));
-        if !is_content {
+        let is_near = |it: &&FieldPath| it.starts_with(&field.path) || field.path.starts_with(it);
+        let mut concerned = concerned.fields.iter().map(|it| &it.path).filter(is_near).peekable();
+        if concerned.peek().is_none() {
             give_way(&field.path, live, &mut target);
             continue;
         }
@@ -71,6 +77,7 @@ pub fn reversal(resource: &GroupResource, former: &Value, live: &Value, trust: T
         let taken = match trust {
             Trust::All => true,
             Trust::Owners => is_owner_link(&field.path),
+            Trust::Written(written) => concerned.all(|path| is_as_written(written, path, &in_place)),
             Trust::Owned { removals } => match field.change {
                 FieldChange::OnlySaved => removals,
                 FieldChange::Set | FieldChange::OnlyLive => owner == Some(FIELD_MANAGER),
@@ -95,7 +102,7 @@ fn is_owner_link(path: &FieldPath) -> bool {
 }
 
 fn problem(field: &str, owner: Option<&str>) -> FieldProblem {
-    let message = match owner {
+    let message = match owner.filter(|manager| *manager != FIELD_MANAGER) {
         Some(manager) => format!("was changed since by `{manager}`; --force sets it back"),
         None => "was changed since; --force sets it back".to_owned(),
     };
@@ -128,6 +135,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::plan::undo::written::written_fields;
 
     /// The live object: `data` with, for each field, who owns it.
     fn live(data: &Value, owners: &Value) -> Value {
@@ -154,8 +162,8 @@ mod tests {
         json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "app"}, "data": data})
     }
 
-    const OWNED: Trust = Trust::Owned { removals: false };
-    const EXACT: Trust = Trust::Owned { removals: true };
+    const OWNED: Trust<'_> = Trust::Owned { removals: false };
+    const EXACT: Trust<'_> = Trust::Owned { removals: true };
 
     #[rstest]
     #[case::set_by_the_restore(json!({"a": "1"}), json!({"a": "2"}), json!({"kubectl-backup": ["a"]}), OWNED,
@@ -177,7 +185,7 @@ mod tests {
         #[case] before: Value,
         #[case] now: Value,
         #[case] owners: Value,
-        #[case] trust: Trust,
+        #[case] trust: Trust<'_>,
         #[case] patch: Option<Value>,
         #[case] left: &[&str],
     ) {
@@ -185,6 +193,35 @@ mod tests {
         let reversal = reversal(&maps, &former(&before), &live(&now, &owners), trust);
         assert_eq!(reversal.patch, patch);
         assert_eq!(reversal.left.iter().map(|it| it.field.as_str()).collect::<Vec<_>>(), left);
+    }
+
+    /// Managers tell nothing here: each change has the name and the second of the restore's own.
+    #[rstest]
+    #[case::set_by_the_restore(json!({"a": "1"}), json!({"a": "2"}), json!({"a": "2"}),
+        Some(json!({"data": {"a": "1"}})), &[])]
+    #[case::set_anew_since(json!({"a": "1"}), json!({"a": "2"}), json!({"a": "3"}), None, &["data.a"])]
+    #[case::removed_since(json!({"a": "1"}), json!({"a": "2"}), json!({}), None, &["data.a"])]
+    #[case::removed_by_the_restore(json!({"a": "1", "b": "1"}), json!({"a": "1"}), json!({"a": "1"}),
+        Some(json!({"data": {"b": "1"}})), &[])]
+    #[case::removed_by_the_restore_and_set_since(json!({"b": "1"}), json!({}), json!({"b": "2"}), None, &["data.b"])]
+    #[case::added_since(json!({"a": "1"}), json!({"a": "2"}), json!({"a": "2", "b": "3"}),
+        Some(json!({"data": {"a": "1"}})), &["data.b"])]
+    #[case::removed_since_and_not_touched_by_the_restore(json!({"a": "1", "b": "1"}), json!({"a": "2", "b": "1"}),
+        json!({"a": "2"}), Some(json!({"data": {"a": "1"}})), &["data.b"])]
+    fn what_the_restore_wrote_tells_what_others_changed_since(
+        #[case] before: Value,
+        #[case] written: Value,
+        #[case] now: Value,
+        #[case] patch: Option<Value>,
+        #[case] left: &[&str],
+    ) {
+        let maps = GroupResource::new("configmaps", "");
+        let ours = json!({"kubectl-backup": ["a", "b"]});
+        let noted = written_fields(&maps, &former(&before), &live(&written, &ours)).unwrap();
+        let reversal = reversal(&maps, &former(&before), &live(&now, &ours), Trust::Written(&noted));
+        assert_eq!(reversal.patch, patch);
+        assert_eq!(reversal.left.iter().map(|it| it.field.as_str()).collect::<Vec<_>>(), left);
+        assert!(reversal.left.iter().all(|it| it.message == "was changed since; --force sets it back"));
     }
 
     #[test]

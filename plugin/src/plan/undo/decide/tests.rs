@@ -37,6 +37,8 @@ fn former(uids: &[&str]) -> Former {
         // The server's clock has fractions, the objects' times have none.
         begun: Timestamp::from_millisecond(BEGUN * 1000 + 900).unwrap(),
         uids: uids.iter().map(|uid| (*uid).to_owned()).collect(),
+        answered: false,
+        written: None,
         mixed: false,
         contents: BTreeSet::from([Content::of(&maps(), live(0, &[])).to_string()]),
     }
@@ -71,6 +73,30 @@ fn an_object_is_untouched(#[case] change: Value, #[case] untouched: bool) {
         live["metadata"]["generation"] = generation.clone();
     }
     assert_eq!(Observed::of(&maps(), &live, &former(&[])).untouched, untouched);
+}
+
+#[test]
+fn what_the_server_answered_goes_before_what_looks_like_a_first_version() {
+    let mut live = live(1, &["kubectl-backup"]);
+    live["metadata"]["generation"] = json!(1);
+    live["data"] = json!({"key": "a value that nobody is named for"});
+    let answered = Former { answered: true, ..former(&["now"]) };
+    assert!(!Observed::of(&maps(), &live, &answered).untouched);
+}
+
+#[test]
+fn who_scaled_a_workload_changed_it_and_its_controller_did_not() {
+    let deployments = GroupResource::new("deployments", "apps");
+    let second = "2026-11-25T10:00:00Z";
+    let revision =
+        json!({"f:metadata": {"f:annotations": {".": {}, "f:deployment.kubernetes.io/revision": {}}}});
+    let live = json!({"apiVersion": "apps/v1", "kind": "Deployment", "spec": {"replicas": 4}, "metadata": {
+        "name": "web", "annotations": {"deployment.kubernetes.io/revision": "1"}, "managedFields": [
+            {"manager": "kubectl-backup", "operation": "Update", "time": second, "fieldsV1": {"f:spec": {}}},
+            {"manager": "kube-controller-manager", "operation": "Update", "time": second, "fieldsV1": revision},
+            {"manager": "kubectl", "operation": "Update", "time": second, "subresource": "scale",
+                "fieldsV1": {"f:spec": {"f:replicas": {}}}}]}});
+    assert_eq!(Observed::of(&deployments, &live, &former(&[])).changed_by.as_deref(), Some("kubectl"));
 }
 
 fn observed(ours: bool, untouched: bool) -> Observed {
