@@ -14,7 +14,7 @@ use kube::{
     Client,
     config::{KubeConfigOptions, Kubeconfig},
     core::{
-        Request,
+        DynamicObject, ObjectList, Request,
         params::{ListParams, Patch, PatchParams, PostParams},
     },
 };
@@ -33,6 +33,15 @@ pub(crate) const WRITES: usize = 24;
 #[derive(Clone)]
 pub(crate) struct Api {
     client: Client,
+}
+
+/// What a bare listing does with a page.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Reading {
+    /// Throws its bytes away.
+    Bytes,
+    /// Makes objects of them, as `Api::<DynamicObject>::list` of kube does, and throws those away.
+    Objects,
 }
 
 /// What a bare listing came to.
@@ -98,8 +107,8 @@ impl Api {
         Ok(started.elapsed())
     }
 
-    /// Lists all kinds of the workload over all namespaces in parallel pages and throws the bodies away.
-    pub(crate) async fn list_all(&self) -> anyhow::Result<Listed> {
+    /// Lists all kinds of the workload over all namespaces in parallel pages.
+    pub(crate) async fn list_all(&self, reading: Reading) -> anyhow::Result<Listed> {
         let collections: Arc<Vec<String>> = Arc::new(Workload::collections().collect());
         let next = Arc::new(AtomicUsize::new(0));
         let started = Instant::now();
@@ -108,7 +117,7 @@ impl Api {
             tokio::spawn(async move {
                 let mut bytes = 0;
                 while let Some(path) = collections.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    bytes += api.list(path).await?;
+                    bytes += api.list(path, reading).await?;
                 }
                 anyhow::Ok(bytes)
             })
@@ -139,13 +148,19 @@ impl Api {
         Ok(())
     }
 
-    async fn list(&self, path: &str) -> anyhow::Result<usize> {
+    async fn list(&self, path: &str, reading: Reading) -> anyhow::Result<usize> {
         let mut bytes = 0;
         let mut token = None;
         loop {
             let page = self.page(path, token.as_deref()).await?;
             bytes += page.len();
-            token = continue_token(&page).map(str::to_owned);
+            token = match reading {
+                Reading::Bytes => continue_token(&page).map(str::to_owned),
+                Reading::Objects => {
+                    let page: ObjectList<DynamicObject> = serde_json::from_str(&page)?;
+                    page.metadata.continue_.filter(|token| !token.is_empty())
+                }
+            };
             if token.is_none() {
                 return Ok(bytes);
             }

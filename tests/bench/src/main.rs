@@ -5,6 +5,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a bench talks to its caller")]
 
 mod api;
+mod cores;
 mod kill;
 mod kill_restore;
 mod measure;
@@ -42,6 +43,9 @@ struct Options {
     /// Run the bare create loop at every size, not only at the first
     #[arg(long)]
     all_floors: bool,
+    /// Give the API server one core and everything else another, as if it ran on a machine of its own
+    #[arg(long)]
+    apart: bool,
     /// The plugin to measure [default: the one beside this program]
     #[arg(long, global = true, value_name = "FILE")]
     binary: Option<PathBuf>,
@@ -114,6 +118,9 @@ async fn measure_all(options: &Options, binary: &Path) -> anyhow::Result<()> {
     for objects in &options.objects {
         let workload = Workload { objects: *objects, namespaces: options.namespaces };
         let site = Site::start(binary, &objects.to_string()).await?;
+        if options.apart {
+            cores::set_apart(&site.cluster)?;
+        }
         version = site.api.version().await?;
         let with_floor = all.is_empty() || options.all_floors;
         let figures = measure::measure(&site.api, &site.plugin, workload, options.rounds, with_floor, &say);
@@ -121,8 +128,9 @@ async fn measure_all(options: &Options, binary: &Path) -> anyhow::Result<()> {
         // In the middle of a long run, what is known so far.
         println!("{}", performance::table(&all));
     }
+    let server = if options.apart { "on a core of their own" } else { "on the same cores" };
     let place = format!(
-        "{}; Kubernetes {version}, etcd and API server on the same machine; load average {} at the start.\n\
+        "{}; Kubernetes {version}, etcd and API server {server}; load average {} at the start.\n\
          Times are medians of {} runs.\n\n",
         machine.description, machine.load, options.rounds
     );

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Context;
 
 use crate::{
-    api::Api,
+    api::{Api, Reading},
     plugin::{Measured, Plugin},
     workload::{Random, Workload},
 };
@@ -24,8 +24,12 @@ pub(crate) struct Figures {
     pub(crate) workload: Workload,
     /// Bytes of JSON in a bare listing of it.
     pub(crate) json_bytes: usize,
-    /// The bare listing.
+    /// The bare listing, bytes thrown away.
     pub(crate) list_floor: Duration,
+    /// The bare listing, its objects decoded.
+    pub(crate) objects_floor: Duration,
+    /// `kubectl get` of the same kinds; None where there is no kubectl.
+    pub(crate) kubectl_get: Option<Duration>,
     /// `create` into a new repository.
     pub(crate) first_create: Summary,
     /// `create` after 1 % changed.
@@ -78,25 +82,30 @@ pub(crate) async fn measure(
     let loading = api.create_all(workload, SOURCE).await?;
     say(&format!("loaded {} objects in {:.1} s", workload.objects, loading.as_secs_f64()));
 
-    let mut listings = Vec::new();
+    let (mut listings, mut decoded) = (Vec::new(), Vec::new());
     let mut first = Vec::new();
     let mut second = Vec::new();
     for round in 0..rounds {
         // One after the other in each round, so that a slower minute of the machine meets all of them.
-        listings.push(api.list_all().await?);
+        listings.push(api.list_all(Reading::Bytes).await?);
+        decoded.push(api.list_all(Reading::Objects).await?.time);
         std::fs::remove_dir_all(&plugin.home).ok();
         std::fs::create_dir_all(&plugin.home)?;
         first.push(plugin.run(&["create", "-A", "--quiet"])?);
         change_one_percent(api, workload, round).await?;
         second.push(plugin.run(&["create", "-A", "--quiet"])?);
         say(&format!(
-            "round {}: list {:.2} s, create {:.2} s, create again {:.2} s",
+            "round {}: list {:.2} s, list objects {:.2} s, create {:.2} s, create again {:.2} s",
             round + 1,
             listings[round].time.as_secs_f64(),
+            decoded[round].as_secs_f64(),
             first[round].time.as_secs_f64(),
             second[round].time.as_secs_f64()
         ));
     }
+
+    // Behind the rounds: it keeps the server busy for long enough to disturb its neighbours.
+    let kubectl_get = plugin.kubectl_get()?;
 
     let list = latency(plugin, &["list"])?;
     let object = workload.object(SOURCE, workload.objects / 2);
@@ -118,6 +127,8 @@ pub(crate) async fn measure(
         workload,
         json_bytes: listings[0].bytes,
         list_floor: median(listings.iter().map(|listing| listing.time).collect()),
+        objects_floor: median(decoded),
+        kubectl_get,
         first_create: Summary::of(&first),
         second_create: Summary::of(&second),
         list,

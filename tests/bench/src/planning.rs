@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures::future::try_join_all;
 
 use crate::{
-    api::Api,
+    api::{Api, Reading},
     plugin::{Measured, Plugin},
     workload::Workload,
 };
@@ -42,7 +42,7 @@ pub(crate) async fn measure(
     let namespaces = workload.namespace_names(SOURCE).join(",");
     let restore = ["restore", "latest", "-n", &namespaces, "--on-conflict=patch", "--quiet", "-o", "name"];
     let plan = |dry_run: &'static str| plugin.run(&[&restore[..], &[dry_run]].concat());
-    let list_floor = api.list_all().await?.time;
+    let list_floor = api.list_all(Reading::Bytes).await?.time;
     Ok(Planning { list_floor, client: plan("--dry-run=client")?, server: plan("--dry-run=server")? })
 }
 

@@ -9,6 +9,8 @@ use std::{
 
 use anyhow::{Context, bail};
 
+use crate::workload::Workload;
+
 /// The binary under measurement, and what every call of it gets.
 #[derive(Clone, Debug)]
 pub(crate) struct Plugin {
@@ -59,6 +61,23 @@ impl Plugin {
             .stderr(Stdio::null())
             .spawn()
             .context("could not start the plugin")
+    }
+
+    /// How long `kubectl get -A -o json` of all kinds of the workload takes; None where there is no kubectl.
+    pub(crate) fn kubectl_get(&self) -> anyhow::Result<Option<Duration>> {
+        let mut command = Command::new("kubectl");
+        command
+            .env("HOME", &self.home)
+            .env("KUBECONFIG", &self.kubeconfig)
+            .args(["get", &Workload::plurals(), "-A", "-o", "json"])
+            .stdout(Stdio::null());
+        let started = Instant::now();
+        match command.status() {
+            Ok(status) if status.success() => Ok(Some(started.elapsed())),
+            Ok(status) => bail!("`kubectl get` ended with {status}"),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error).context("could not start kubectl"),
+        }
     }
 
     /// Ready to run.

@@ -46,6 +46,11 @@ impl Workload {
         MIX.iter().map(|(_, root, plural)| format!("{root}/{plural}"))
     }
 
+    /// The plurals of its kinds, as `kubectl get` takes them.
+    pub(crate) fn plurals() -> String {
+        MIX.map(|(_, _, plural)| plural).join(",")
+    }
+
     /// Names of its namespaces when their common beginning is `prefix`.
     pub(crate) fn namespace_names(self, prefix: &str) -> Vec<String> {
         (0..self.namespaces).map(|index| format!("{prefix}-{index:03}")).collect()
