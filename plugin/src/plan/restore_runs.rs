@@ -1,7 +1,7 @@
 //! The restores that a repository knows of, from their records: which belong together, how each ended, which was
 //! taken back, and which one a word on the command line means.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use crate::model::{
     restore_point::{RestorePoint, RestorePointId},
@@ -97,6 +97,23 @@ fn taken_back<'runs>(
             && ended(undo.result.as_ref()) == RunState::Finished
             && taken_back(undo.root(), runs, depth).is_none()
     })
+}
+
+/// The runs that took the restore of this root back, also in part, those that took them back, and so on.
+pub fn going_back_and_forth<'runs>(
+    root: &RestorePointId,
+    runs: &'runs [RestoreRun],
+) -> Vec<&'runs RestoreRun> {
+    let mut roots: BTreeSet<&RestorePointId> = BTreeSet::from([root]);
+    let mut found = Vec::new();
+    // Newest first: what is taken back comes after what takes it back.
+    for run in runs.iter().rev() {
+        if run.mark.undoes.as_ref().is_some_and(|undone| roots.contains(undone)) {
+            roots.insert(run.root());
+            found.push(run);
+        }
+    }
+    found
 }
 
 fn leaves_something(undo: &RestoreRun) -> bool {

@@ -59,3 +59,73 @@ fn a_change_right_after_the_write_is_left_and_its_owner_named() {
         );
     }
 }
+
+/// A world whose Service `web` and map `app` were replaced. The Service had an address and port that the cluster chose.
+fn replaced(service_type: &str) -> (World, Value) {
+    let world = World::new();
+    let map = |value: &str| {
+        world.apply(
+            &json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "app"}, "data": {"key": value}})
+                .to_string(),
+        );
+    };
+    let service = |spec: Value| {
+        let service =
+            json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"}, "spec": spec});
+        world.apply(&service.to_string());
+    };
+    map("saved");
+    service(json!({"clusterIP": "None", "selector": {"app": "saved"}, "ports": [{"port": 80}]}));
+    world.kubectl_backup(&["create", "-n", world.namespace(), "-q"]).success();
+    world.kubectl(&["delete", "service/web"]).success();
+    map("live");
+    service(json!({"type": service_type, "selector": {"app": "live"}, "ports": [{"port": 80}]}));
+    let before = world.object("service/web").unwrap()["spec"].clone();
+    let latest = format!("latest:{}", world.namespace());
+    world.kubectl_backup(&["restore", &latest, "--on-conflict=replace", "--yes", "-q"]).success();
+    assert_eq!(world.object("service/web").unwrap()["spec"]["clusterIP"], "None");
+    (world, before)
+}
+
+#[test]
+#[ignore = "needs cluster: cargo xtask test"]
+fn what_cannot_be_set_back_beside_a_change_of_somebody_is_left_too() {
+    let (world, _) = replaced("ClusterIP");
+    world.kubectl(&["patch", "service/web", "-p", r#"{"metadata":{"labels":{"mine":"too"}}}"#]).success();
+    let undone = undo(&world, &[]).exits_with(3).json();
+    let service = entry(&undone, "service/web");
+    let left: Vec<_> = service["fields"].as_array().unwrap().iter().map(|it| &it["field"]).collect();
+    assert_eq!(service["state"], "patched", "{undone:#}");
+    assert!(left.contains(&&json!("metadata.labels.mine")), "{undone:#}");
+    assert!(left.contains(&&json!("spec.clusterIP")), "{undone:#}");
+    let live = world.object("service/web").unwrap();
+    assert_eq!(live["spec"]["selector"], json!({"app": "live"}), "{undone:#}");
+    assert_eq!(live["metadata"]["labels"], json!({"mine": "too"}));
+}
+
+#[test]
+#[ignore = "needs cluster: cargo xtask test"]
+fn a_second_undo_knows_what_the_first_one_made_again() {
+    let (world, before) = replaced("NodePort");
+    world.kubectl(&["patch", "configmap/app", "-p", r#"{"data":{"key":"mine"}}"#]).success();
+
+    let undone = undo(&world, &[]).exits_with(3).json();
+    assert_eq!(entry(&undone, "service/web")["state"], "replaced", "{undone:#}");
+    let made = world.object("service/web").unwrap();
+    assert_eq!(made["spec"], before, "with its address and port");
+    let again = undo(&world, &[]).exits_with(3).json();
+    assert_eq!(entry(&again, "service/web")["state"], "unchanged", "{again:#}");
+
+    // What is changed of it by now is somebody's own change, and no other object.
+    world.kubectl(&["patch", "service/web", "-p", r#"{"spec":{"selector":{"app":"mine"}}}"#]).success();
+    let again = undo(&world, &[]).exits_with(3).json();
+    let service = entry(&again, "service/web");
+    assert_eq!(
+        (&service["state"], &service["fields"][0]["field"]),
+        (&json!("skipped"), &json!("spec.selector.app"))
+    );
+    undo(&world, &["--force"]).success();
+    let last = world.object("service/web").unwrap();
+    assert_eq!((&last["spec"], &last["metadata"]["uid"]), (&before, &made["metadata"]["uid"]));
+    assert_eq!(world.object("configmap/app").unwrap()["data"]["key"], "live");
+}

@@ -49,37 +49,43 @@ impl Writer {
         if observed.deleting {
             return self.replace(job, course).await;
         }
-        let reversal = match former.reversal(&job.body, &live, &observed, job.key, undoing.force) {
+        let mut reversal = match former.reversal(&job.body, &live, &observed, job.key, undoing.force) {
             Ok(reversal) => reversal,
             Err(reason) => return Ok(Finished::because(Outcome::Skipped, reason)),
         };
-        let Some(mut patch) = reversal.patch else { return Ok(finished(Outcome::Unchanged, reversal.left)) };
+        // It was deleted and made again to get here; so it goes back the same way, unless something of it is to stay.
+        let may_be_replaced =
+            reversal.left.is_empty() && matches!(former.change, Change::Replace | Change::Delete);
+        loop {
+            let Some(patch) = reversal.patch.take() else {
+                return Ok(finished(Outcome::Unchanged, reversal.left));
+            };
+            match self.set_back(job, patch, &live).await {
+                Ok(()) => return Ok(finished(Outcome::Patched, reversal.left)),
+                Err(error) if error.is_invalid() && may_be_replaced => {
+                    return self.replace(job, course).await;
+                }
+                Err(error) if error.is_invalid() && reversal.give_way(&error.fields, &live) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    async fn set_back(&self, job: &Job<'_>, mut patch: Value, live: &Value) -> Result<(), WriteError> {
         // What was computed from this version is not written over another.
         patch["metadata"]["resourceVersion"] = live["metadata"]["resourceVersion"].clone();
-        let written = match self.mode {
+        match self.mode {
             WriteMode::DryRun => {
-                self.cluster.preview_patch(job.kind, job.key, &patch).await.map(|preview| preview.warnings)
+                let preview = self.cluster.preview_patch(job.kind, job.key, &patch).await?;
+                self.warn(preview.warnings);
             }
-            WriteMode::Real => self.cluster.patch_object(job.kind, job.key, &patch).await.map(|written| {
-                self.note_made(job.key, &written.body, Some(&live));
-                written.warnings
-            }),
-        };
-        match written {
-            Ok(warnings) => {
-                self.warn(warnings);
-                Ok(finished(Outcome::Patched, reversal.left))
+            WriteMode::Real => {
+                let written = self.cluster.patch_object(job.kind, job.key, &patch).await?;
+                self.note_made(job.key, &written.body, Some(live));
+                self.warn(written.warnings);
             }
-            // It was deleted and made again to get here; so it goes back the same way.
-            Err(error)
-                if error.is_invalid()
-                    && reversal.left.is_empty()
-                    && matches!(former.change, Change::Replace | Change::Delete) =>
-            {
-                self.replace(job, course).await
-            }
-            Err(error) => Err(error),
         }
+        Ok(())
     }
 
     /// Why an object that the plan wants deleted stays after all; looked at anew just before.

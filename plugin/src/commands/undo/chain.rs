@@ -20,7 +20,7 @@ use crate::{
             facts::Kinds,
             rules::{Rule, rule},
         },
-        restore_runs::{by_id, is_of, latest_to_undo},
+        restore_runs::{by_id, going_back_and_forth, is_of, latest_to_undo},
         sanitize::owners::owners,
         undo::former::{Former, RunJournal, formers},
     },
@@ -92,7 +92,25 @@ impl Chain {
                 }
             }
         }
+        found.note_made_again(repository, &runs)?;
         Ok(found)
+    }
+
+    /// What earlier tries to take it back made again is what the restore left, no other object.
+    fn note_made_again(&mut self, repository: &Repository, runs: &[RestoreRun]) -> anyhow::Result<()> {
+        for run in going_back_and_forth(self.last.root(), runs) {
+            for planned in journal::planned(repository, run)? {
+                if let Some(former) = self.formers.get_mut(&planned.target) {
+                    former.note_plan(&planned, run.result.is_some());
+                }
+            }
+            for done in journal::done(repository, run)? {
+                if let Some(former) = self.formers.get_mut(&done.target) {
+                    former.note_uid(&done);
+                }
+            }
+        }
+        Ok(())
     }
 
     fn note_versions(&mut self, planned: &[PlannedChange]) {

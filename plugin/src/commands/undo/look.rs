@@ -13,12 +13,16 @@ use crate::{
     archive::{ReadFilter, Repository},
     cluster::{Cluster, name_of},
     commands::session::blocking,
-    model::{object::ObjectKey, resource::ResourceType},
+    model::{
+        object::ObjectKey,
+        resource::{GroupResource, ResourceType},
+    },
     plan::{
         conflict::{ConflictPolicy, Resolution},
         restore::{
             Candidate,
-            compare::{Difference, compare},
+            compare::{Difference, Differing, compare},
+            content::content_in_place,
             facts::{Kinds, LiveObject},
         },
         undo::decide::Observed,
@@ -155,8 +159,7 @@ impl Sight<'_> {
                     if let Ok(former) = object
                         && let Some(live) = bodies.get(&former.key)
                     {
-                        let wanted = former.body.clone();
-                        let differing = compare(&former.key.resource, &former.body, wanted, live);
+                        let differing = differing(&former.key.resource, &former.body, live);
                         compared.push((former.key, differing.map(|it| it.shown(&everything))));
                     }
                     ControlFlow::Continue(())
@@ -166,4 +169,11 @@ impl Sight<'_> {
         })
         .await
     }
+}
+
+/// How a live object differs from its former state. An address that the cluster chose at first was asked for when an undo made
+/// the Service again: no difference, though somebody seems to have chosen it.
+fn differing(resource: &GroupResource, former: &Value, live: &Value) -> Option<Differing> {
+    let in_place = |body: &Value| content_in_place(resource, body.clone());
+    if in_place(former) == in_place(live) { None } else { compare(resource, former, former.clone(), live) }
 }

@@ -125,3 +125,22 @@ fn latest_is_the_newest_restore_here_that_is_not_undone() {
     assert_eq!(by_id("C000", &runs).unwrap().undo_point.id, id("c000"));
     assert_eq!(by_id("latest", &runs), Err(RunReferenceError::Unknown("latest".to_owned())));
 }
+
+#[test]
+fn what_takes_a_restore_back_and_what_takes_that_back_belong_together() {
+    let records = [
+        record(1, "a000", |_| {}),
+        record(2, "b000", |_| {}),
+        undo(3, "c000", "a000"),
+        record(4, "d000", |mark| {
+            mark.undoes = Some(id("a000"));
+            mark.continues = Some(id("c000"));
+        }),
+        undo(5, "e000", "c000"),
+        undo(6, "f000", "b000"),
+    ];
+    let runs = runs(&records);
+    let found = going_back_and_forth(&id("a000"), &runs);
+    let ids: Vec<_> = found.iter().map(|run| run.undo_point.id.clone()).collect();
+    assert_eq!(ids, ["c000", "d000", "e000"].map(id));
+}

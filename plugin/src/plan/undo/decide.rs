@@ -69,7 +69,7 @@ impl Observed {
         let volume = live["spec"]["volumeName"].as_str().filter(|name| is_claim && !name.is_empty());
         Self {
             made_by_restore: former.uids.contains(&uid)
-                || former.uids.is_empty() && is_made_since(live, former.begun),
+                || (former.untold || former.uids.is_empty()) && is_made_since(live, former.begun),
             // Where the server's answer is not known, what it added to what was sent is not either.
             untouched: former.contents.contains(&digest)
                 || (!former.answered && is_first_version_of_ours(live)),

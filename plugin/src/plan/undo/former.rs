@@ -29,6 +29,7 @@ pub struct RunJournal {
 }
 
 /// What was done to one object.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own that the journals tell")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Former {
     /// What the first run meant to do with it.
@@ -39,6 +40,8 @@ pub struct Former {
     pub begun: Timestamp,
     /// The uids that it got from the runs that made it and told.
     pub uids: BTreeSet<String>,
+    /// A run may have made it and did not tell.
+    pub untold: bool,
     /// Digests of the content that the runs left, or meant to leave.
     pub contents: BTreeSet<String>,
     /// A run told what the server answered to its write.
@@ -50,6 +53,18 @@ pub struct Former {
 }
 
 impl Former {
+    /// Notes what a run was to do, and whether it told what came of it.
+    pub fn note_plan(&mut self, planned: &PlannedChange, told: bool) {
+        self.untold |= !told && matches!(planned.change, Change::Create | Change::Replace);
+    }
+
+    /// Notes the uid of what a run made.
+    pub fn note_uid(&mut self, done: &DoneChange) {
+        if matches!(done.outcome, Outcome::Created | Outcome::Replaced | Outcome::Renamed) {
+            self.uids.extend(done.uid.clone());
+        }
+    }
+
     fn note_written(&mut self, done: &DoneChange) {
         let half_done = self.change == Change::Replace && !done.outcome.is_write();
         let told = match done.outcome {
@@ -94,11 +109,13 @@ pub fn formers(runs: &[RunJournal]) -> BTreeMap<ObjectKey, Former> {
                 exact: false,
                 begun: run.begun,
                 uids: BTreeSet::new(),
+                untold: false,
                 contents: BTreeSet::new(),
                 answered: false,
                 written: Some(WrittenFields::new()),
                 mixed: false,
             });
+            former.note_plan(planned, run.done.is_some());
             if run.done.is_none() {
                 former.written = None;
             }
@@ -116,9 +133,7 @@ pub fn formers(runs: &[RunJournal]) -> BTreeMap<ObjectKey, Former> {
         }
         for done in run.done.iter().flatten() {
             let Some(former) = formers.get_mut(&done.target) else { continue };
-            if matches!(done.outcome, Outcome::Created | Outcome::Replaced | Outcome::Renamed) {
-                former.uids.extend(done.uid.clone());
-            }
+            former.note_uid(done);
             former.contents.extend(done.content.clone());
             former.answered |= done.content.is_some();
             former.note_written(done);

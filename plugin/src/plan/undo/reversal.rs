@@ -15,7 +15,7 @@ use crate::{
         last_applied::{last_applied, set_last_applied},
         restore::{
             content::{content, content_in_place},
-            merge::merge_patch,
+            merge::{Draft, merge_patch},
         },
         undo::written::is_as_written,
     },
@@ -47,6 +47,33 @@ pub struct Reversal {
     pub patch: Option<Value>,
     /// Fields that stay, with the reason.
     pub left: Vec<FieldProblem>,
+    /// The fields that are set back.
+    taken: Vec<FieldPath>,
+    /// The live object with these set back.
+    target: Value,
+}
+
+impl Reversal {
+    fn new(live: &Value, target: Value, taken: Vec<FieldPath>, left: Vec<FieldProblem>) -> Self {
+        Self { patch: merge_patch(live, &target), left, taken, target }
+    }
+
+    /// Lets the fields stay that the server refuses to set back; false if none of them was to be.
+    pub fn give_way(&mut self, refused: &[FieldProblem], live: &Value) -> bool {
+        let before = self.left.len();
+        for path in &self.taken {
+            let name = path.to_string();
+            // A field may be refused under the name of another: `clusterIP` under that of `clusterIPs`.
+            let is_about = |it: &&FieldProblem| Draft::is_about(it, path) || it.field.starts_with(&name);
+            if let Some(problem) = refused.iter().find(is_about) {
+                give_way(path, live, &mut self.target);
+                self.left.push(FieldProblem { field: name, message: problem.message.clone() });
+            }
+        }
+        self.taken.retain(|path| !self.left.iter().any(|it| it.field == path.to_string()));
+        self.patch = merge_patch(live, &self.target);
+        self.left.len() > before
+    }
 }
 
 /// From the live object back to `former`, cleaned and linked to its owners of now.
@@ -60,10 +87,11 @@ pub fn reversal(resource: &GroupResource, former: &Value, live: &Value, trust: T
     if concerned.more > 0 || raw.more > 0 {
         if trust != Trust::All {
             left.push(problem("more fields than can be told apart", None));
-            return Reversal { patch: None, left };
+            target = live.clone();
         }
-        return Reversal { patch: merge_patch(live, &target), left };
+        return Reversal::new(live, target, Vec::new(), left);
     }
+    let mut set_back = Vec::new();
     let owners = FieldOwners::of(live);
     let in_place = content_in_place(resource, live.clone());
     for field in &raw.fields {
@@ -83,7 +111,9 @@ pub fn reversal(resource: &GroupResource, former: &Value, live: &Value, trust: T
                 FieldChange::Set | FieldChange::OnlyLive => owner == Some(FIELD_MANAGER),
             },
         };
-        if !taken {
+        if taken {
+            set_back.push(field.path.clone());
+        } else {
             give_way(&field.path, live, &mut target);
             if trust != Trust::Owners {
                 left.push(problem(&field.path.to_string(), owner));
@@ -93,7 +123,7 @@ pub fn reversal(resource: &GroupResource, former: &Value, live: &Value, trust: T
     if trust == Trust::All {
         set_last_applied(&mut target, last_applied(former).cloned());
     }
-    Reversal { patch: merge_patch(live, &target), left }
+    Reversal::new(live, target, set_back, left)
 }
 
 fn is_owner_link(path: &FieldPath) -> bool {
@@ -222,6 +252,24 @@ mod tests {
         assert_eq!(reversal.patch, patch);
         assert_eq!(reversal.left.iter().map(|it| it.field.as_str()).collect::<Vec<_>>(), left);
         assert!(reversal.left.iter().all(|it| it.message == "was changed since; --force sets it back"));
+    }
+
+    #[test]
+    fn what_the_server_refuses_to_set_back_stays() {
+        let services = GroupResource::new("services", "");
+        let service = |address: &str, app: &str| {
+            json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"},
+                "spec": {"selector": {"app": app}, "clusterIP": address, "clusterIPs": [address]}})
+        };
+        let (former, live) = (service("10.0.0.1", "old"), service("10.0.0.2", "new"));
+        let mut reversal = reversal(&services, &former, &live, Trust::All);
+        let refused =
+            FieldProblem { field: "spec.clusterIPs[0]".to_owned(), message: "immutable".to_owned() };
+        assert!(reversal.give_way(std::slice::from_ref(&refused), &live));
+        assert_eq!(reversal.patch, Some(json!({"spec": {"selector": {"app": "old"}}})));
+        let left: Vec<_> = reversal.left.iter().map(|it| (it.field.as_str(), it.message.as_str())).collect();
+        assert_eq!(left, [("spec.clusterIP", "immutable"), ("spec.clusterIPs", "immutable")]);
+        assert!(!reversal.give_way(&[refused], &live));
     }
 
     #[test]

@@ -40,6 +40,7 @@ fn former(uids: &[&str]) -> Former {
         answered: false,
         written: None,
         mixed: false,
+        untold: false,
         contents: BTreeSet::from([Content::of(&maps(), live(0, &[])).to_string()]),
     }
 }
@@ -57,6 +58,16 @@ fn former(uids: &[&str]) -> Former {
 #[case::nothing_is_known(live(5, &[]), &[], false)]
 fn an_object_is_ours(#[case] live: Value, #[case] uids: &[&str], #[case] ours: bool) {
     assert_eq!(Observed::of(&maps(), &live, &former(uids)).made_by_restore, ours);
+}
+
+#[test]
+fn what_a_killed_undo_may_have_made_again_is_ours() {
+    let made_since = live(5, &["kubectl-backup"]);
+    let told = Former { untold: false, ..former(&["then"]) };
+    assert!(!Observed::of(&maps(), &made_since, &told).made_by_restore);
+    let untold = Former { untold: true, ..told };
+    assert!(Observed::of(&maps(), &made_since, &untold).made_by_restore);
+    assert!(!Observed::of(&maps(), &live(5, &["kubectl"]), &untold).made_by_restore);
 }
 
 #[rstest]
