@@ -11,7 +11,7 @@ use std::{
 use rstest::{fixture, rstest};
 use tempfile::TempDir;
 
-const TRANSFORMS: &str = "apiVersion: backup.kubectl.io/v1alpha1
+const TRANSFORMS: &str = "apiVersion: kubectl-backup.dev/v1alpha1
 kind: Transforms
 transforms:
 - name: asleep
@@ -151,7 +151,7 @@ fn secrets_are_shown_on_request(folder: TempDir) {
 
 #[rstest]
 fn a_transform_that_fails_exits_3_and_the_others_go_on(folder: TempDir) {
-    let more = "apiVersion: backup.kubectl.io/v1alpha1\nkind: Transforms\ntransforms:\n\
+    let more = "apiVersion: kubectl-backup.dev/v1alpha1\nkind: Transforms\ntransforms:\n\
                 - {name: bad, match: {kinds: [cm]}, set: {metadata.name: x}}\n\
                 - {name: typo, match: {names: [wbe]}, remove: [spec.x]}\n";
     fs::write(folder.path().join("more.yaml"), more).unwrap();
@@ -170,7 +170,7 @@ fn a_transform_that_fails_exits_3_and_the_others_go_on(folder: TempDir) {
 #[case::unknown_field("- name: a\n  replica: 0\n")]
 #[case::nothing_to_do("- name: a\n")]
 fn a_wrong_file_is_named_with_its_line(folder: TempDir, #[case] entries: &str) {
-    let text = format!("apiVersion: backup.kubectl.io/v1alpha1\nkind: Transforms\ntransforms:\n{entries}");
+    let text = format!("apiVersion: kubectl-backup.dev/v1alpha1\nkind: Transforms\ntransforms:\n{entries}");
     fs::write(folder.path().join("wrong.yaml"), text).unwrap();
     let printed = run(folder.path(), &["-f", "wrong.yaml", "--from", "app.yaml"], "");
     assert_eq!((printed.code, printed.stdout.as_str()), (2, ""));

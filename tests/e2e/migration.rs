@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::world::{World, without_its_life};
 
 const APPLICATION: &str = include_str!("migration/application.yaml");
-const TRANSFORMS: &str = "apiVersion: backup.kubectl.io/v1alpha1
+const TRANSFORMS: &str = "apiVersion: kubectl-backup.dev/v1alpha1
 kind: Transforms
 transforms:
 - {name: storage, storageClass: {premium: standard}}

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::world::{Output, World};
 
-const TRANSFORMS: &str = "apiVersion: backup.kubectl.io/v1alpha1
+const TRANSFORMS: &str = "apiVersion: kubectl-backup.dev/v1alpha1
 kind: Transforms
 transforms:
 - {name: asleep, replicas: 0}
@@ -122,7 +122,7 @@ fn an_object_whose_transform_fails_is_refused_and_the_others_go_on() {
     let staging = Staging::new();
     let file = staging.file(
         "wrong.yaml",
-        "apiVersion: backup.kubectl.io/v1alpha1\nkind: Transforms\ntransforms:\n\
+        "apiVersion: kubectl-backup.dev/v1alpha1\nkind: Transforms\ntransforms:\n\
          - {name: bad, match: {kinds: [cm], names: [app]}, set: {metadata.name: other}}\n\
          - {name: typo, match: {names: [wbe]}, replicas: 0}\n",
     );
@@ -270,7 +270,7 @@ fn patches_do_what_kubectl_does() {
             "merge" => "mergePatch",
             _ => "jsonPatch",
         };
-        let file = json!({"apiVersion": "backup.kubectl.io/v1alpha1", "kind": "Transforms", "transforms": [
+        let file = json!({"apiVersion": "kubectl-backup.dev/v1alpha1", "kind": "Transforms", "transforms": [
             {"name": "patch", word: serde_json::from_str::<Value>(patch).unwrap()}]});
         fs::write(&transforms, file.to_string()).unwrap();
         let ours = ["transform", "-f", &transforms, "--from", &manifest, "-o", "json", "-q"];

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_saphyr::Spanned;
 
 /// What stands in `apiVersion`. It changes when a file that was right would come to mean something else.
-pub const API_VERSION: &str = "backup.kubectl.io/v1alpha1";
+pub const API_VERSION: &str = "kubectl-backup.dev/v1alpha1";
 
 /// Below this Jaro-Winkler similarity a proposal confuses more than it helps.
 const MIN_SIMILARITY: f64 = 0.75;

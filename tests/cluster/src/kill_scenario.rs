@@ -31,7 +31,7 @@ pub fn options(parallel: usize) -> [String; 4] {
 
 /// Secrets are replaced, everything else is patched.
 pub fn rules() -> &'static str {
-    "apiVersion: backup.kubectl.io/v1alpha1\nkind: RestoreRules\nrules:\n- match: {kinds: [secrets]}\n  policy: replace\n- policy: patch\n"
+    "apiVersion: kubectl-backup.dev/v1alpha1\nkind: RestoreRules\nrules:\n- match: {kinds: [secrets]}\n  policy: replace\n- policy: patch\n"
 }
 
 fn map(name: &str, data: &Value) -> Value {

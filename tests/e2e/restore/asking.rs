@@ -217,7 +217,7 @@ fn without_a_terminal_nobody_is_asked() {
     let refused = world.restore(&["--on-conflict=ask"]).exits_with(2);
     assert!(refused.stderr.contains("needs a terminal") && refused.stderr.contains("--rules"), "{refused:?}");
     let rules = world.folder().join("rules.yaml");
-    let text = "apiVersion: backup.kubectl.io/v1alpha1\nkind: RestoreRules\nrules: [{policy: ask}]\n";
+    let text = "apiVersion: kubectl-backup.dev/v1alpha1\nkind: RestoreRules\nrules: [{policy: ask}]\n";
     std::fs::write(&rules, text).unwrap();
     world.restore(&["--rules", &rules.display().to_string()]).exits_with(2);
     let plan = world.restore(&["--on-conflict=ask", "--dry-run"]).success().json();

@@ -105,7 +105,7 @@ fn a_dry_run_shows_the_new_names_and_makes_none() {
 fn what_a_rule_patches_follows_what_another_rule_renames() {
     let world = changed_shop();
     let rules = world.folder().join("rules.yaml");
-    let text = "apiVersion: backup.kubectl.io/v1alpha1\nkind: RestoreRules\nrules:\n\
+    let text = "apiVersion: kubectl-backup.dev/v1alpha1\nkind: RestoreRules\nrules:\n\
                 - {match: {kinds: [cm]}, policy: rename}\n- {match: {kinds: [deploy]}, policy: patch}\n";
     std::fs::write(&rules, text).unwrap();
     let rules = rules.display().to_string();

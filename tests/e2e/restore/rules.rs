@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{reason, shop, state};
 use crate::world::World;
 
-const RULES: &str = "apiVersion: backup.kubectl.io/v1alpha1
+const RULES: &str = "apiVersion: kubectl-backup.dev/v1alpha1
 kind: RestoreRules
 rules:
 - name: guarded
@@ -154,7 +154,7 @@ fn an_exact_patch_takes_nothing_from_those_whose_fields_stay() {
         .kubectl(&["patch", "configmap/app", "-p", r#"{"data":{"key":"changed","of-nobody":"1"}}"#])
         .success();
     let rules = world.rules(
-        "{apiVersion: backup.kubectl.io/v1alpha1, kind: RestoreRules, rules: [{policy: patch, exact: true, \
+        "{apiVersion: kubectl-backup.dev/v1alpha1, kind: RestoreRules, rules: [{policy: patch, exact: true, \
          keep: {managers: [helm]}}]}",
     );
     world.restore(&["configmap/app", "--rules", &rules]).success();

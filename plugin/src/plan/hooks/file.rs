@@ -125,7 +125,7 @@ mod tests {
 
     use super::*;
 
-    const HEAD: &str = "apiVersion: backup.kubectl.io/v1alpha1\nkind: BackupHooks\nhooks:\n";
+    const HEAD: &str = "apiVersion: kubectl-backup.dev/v1alpha1\nkind: BackupHooks\nhooks:\n";
 
     fn pod(name: &str, label: &str) -> Pod {
         Pod {

@@ -154,7 +154,7 @@ mod tests {
     fn preparation() -> Preparation {
         let map = NamespaceMap::parse(&["shop=test".to_owned()]).unwrap();
         let transforms = Transforms::parse(
-            "apiVersion: backup.kubectl.io/v1alpha1\nkind: Transforms\ntransforms:\n\
+            "apiVersion: kubectl-backup.dev/v1alpha1\nkind: Transforms\ntransforms:\n\
              - name: fixed-ip\n  match: {namespaces: [test], where: [{field: spec.clusterIP, exists: false}]}\n  \
                set: {spec.clusterIP: 10.0.0.7}\n\
              - {name: broken, match: {names: [bad]}, set: {metadata.name: good}}\n",

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::*;
 
 fn file(entries: &str) -> String {
-    format!("apiVersion: backup.kubectl.io/v1alpha1\nkind: Transforms\ntransforms:\n{entries}")
+    format!("apiVersion: kubectl-backup.dev/v1alpha1\nkind: Transforms\ntransforms:\n{entries}")
 }
 
 fn parse(entries: &str) -> Transforms {
@@ -168,10 +168,10 @@ fn says_what_is_wrong(#[case] entries: &str, #[case] expected: &str) {
 #[case::empty("", "it holds no document of kind Transforms")]
 #[case::another_version(
     "apiVersion: v1\nkind: Transforms\ntransforms: []\n",
-    "line 1: apiVersion is `v1`, and this version knows `backup.kubectl.io/v1alpha1` only"
+    "line 1: apiVersion is `v1`, and this version knows `kubectl-backup.dev/v1alpha1` only"
 )]
 #[case::another_kind(
-    "apiVersion: backup.kubectl.io/v1alpha1\nkind: Rules\ntransforms: []\n",
+    "apiVersion: kubectl-backup.dev/v1alpha1\nkind: Rules\ntransforms: []\n",
     "line 2: kind is `Rules`, and this version knows `Transforms` only"
 )]
 fn documents_of_another_kind(#[case] text: &str, #[case] expected: &str) {

@@ -29,7 +29,7 @@ fn kinds() -> Vec<ResourceType> {
 
 /// The rules of a file with these entries, bound to the kinds above.
 fn rules(entries: &str) -> (Rules, Vec<String>) {
-    let text = format!("apiVersion: backup.kubectl.io/v1alpha1\nkind: RestoreRules\nrules:\n{entries}");
+    let text = format!("apiVersion: kubectl-backup.dev/v1alpha1\nkind: RestoreRules\nrules:\n{entries}");
     let file = RuleFile::parse("rules.yaml", &text).unwrap_or_else(|error| panic!("{error}\n{text}"));
     file.bind(&kinds(), Resolution::default())
 }
@@ -201,7 +201,7 @@ fn a_rule_says_whether_it_is_exact_or_the_run_does(
     #[case] exact: bool,
 ) {
     let text = format!(
-        "apiVersion: backup.kubectl.io/v1alpha1\nkind: RestoreRules\nrules:\n- {{policy: patch, {words}}}"
+        "apiVersion: kubectl-backup.dev/v1alpha1\nkind: RestoreRules\nrules:\n- {{policy: patch, {words}}}"
     );
     let otherwise = Resolution { exact: run, ..Resolution::default() };
     let (rules, _) = RuleFile::parse("r", &text).unwrap().bind(&kinds(), otherwise);
@@ -271,21 +271,21 @@ fn an_unknown_kind_matches_nothing_and_the_others_of_its_rule_still_do() {
 )]
 #[case::twice("- {policy: skip, policy: patch}", "line 4: `policy` is there twice")]
 fn a_wrong_entry_is_told_with_its_line(#[case] entries: &str, #[case] expected: &str) {
-    let text = format!("apiVersion: backup.kubectl.io/v1alpha1\nkind: RestoreRules\nrules:\n{entries}");
+    let text = format!("apiVersion: kubectl-backup.dev/v1alpha1\nkind: RestoreRules\nrules:\n{entries}");
     assert_eq!(problem(&text), expected);
 }
 
 #[rstest]
 #[case::version(
-    "apiVersion: backup.kubectl.io/v2\nkind: RestoreRules\nrules: []",
-    "line 1: apiVersion is `backup.kubectl.io/v2`, and this version knows `backup.kubectl.io/v1alpha1` only"
+    "apiVersion: kubectl-backup.dev/v2\nkind: RestoreRules\nrules: []",
+    "line 1: apiVersion is `kubectl-backup.dev/v2`, and this version knows `kubectl-backup.dev/v1alpha1` only"
 )]
 #[case::kind(
-    "apiVersion: backup.kubectl.io/v1alpha1\nkind: Rules\nrules: []",
+    "apiVersion: kubectl-backup.dev/v1alpha1\nkind: Rules\nrules: []",
     "line 2: kind is `Rules`, and this version knows `RestoreRules` only"
 )]
 #[case::no_rule(
-    "apiVersion: backup.kubectl.io/v1alpha1\nkind: RestoreRules\nrules: []",
+    "apiVersion: kubectl-backup.dev/v1alpha1\nkind: RestoreRules\nrules: []",
     "it holds no rule of kind RestoreRules"
 )]
 #[case::nothing("", "it holds no rule of kind RestoreRules")]
@@ -295,7 +295,7 @@ fn a_file_of_another_kind_is_told(#[case] text: &str, #[case] expected: &str) {
 
 #[test]
 fn documents_of_a_file_count_on() {
-    let header = "apiVersion: backup.kubectl.io/v1alpha1\nkind: RestoreRules\nrules:\n";
+    let header = "apiVersion: kubectl-backup.dev/v1alpha1\nkind: RestoreRules\nrules:\n";
     let text =
         format!("{header}- {{match: {{names: [a]}}, policy: skip}}\n---\n{header}- {{policy: patch}}\n");
     let (rules, _) = RuleFile::parse("r", &text).unwrap().bind(&kinds(), Resolution::default());
