@@ -29,7 +29,7 @@ use crate::{
         },
         undo::{
             Undoing,
-            decide::{Force, MIXED, let_go, put_back, take_away},
+            decide::{Force, foresee, let_go, put_back, take_away},
         },
     },
     report::age::age,
@@ -92,7 +92,7 @@ async fn propose(
     })
     .await?;
     define(&mut kinds, &candidates);
-    let sight = Sight { cluster: &cluster, repository: &repository, kinds: &kinds, chain: &chain };
+    let sight = Sight { cluster: &cluster, repository: &repository, kinds: &kinds, chain: &chain, force };
     let seen = sight.look(&candidates).await?;
     let saved = candidates.iter().enumerate();
     let facts = Facts {
@@ -103,7 +103,7 @@ async fn propose(
     let mut plan = RestorePlan::new(candidates, &facts, &kinds);
     plan.sanitize.keep_allocations = true;
     decide(&mut plan, &chain, &seen, force);
-    keep_namespaces_in_use(&cluster, &kinds, &mut plan).await?;
+    keep_what_is_in_use(&cluster, &kinds, &mut plan).await?;
     find_dependants(&cluster, &mut plan, &discovery.kinds).await?;
     if force == Force::No {
         plan.mind_dependants();
@@ -173,23 +173,20 @@ fn decide(plan: &mut RestorePlan, chain: &Chain, seen: &Seen, force: Force) {
             continue;
         }
         let differs = seen.is_some_and(|seen| seen.live.difference.is_some());
-        if former.mixed
-            && former.written.is_none()
-            && differs
-            && force == Force::No
-            && !observed.is_some_and(|observed| observed.untouched)
-        {
-            object.decision = Decision::because(Action::Skip, MIXED);
-            continue;
-        }
         let made = observed.is_none_or(|observed| observed.made_by_restore);
-        object.decision = match former.change {
+        let decision = match former.change {
             // Kubernetes makes one with every namespace, and it goes with it.
             Change::Create if is_default_account(&target) => Decision::plain(Action::Unchanged),
             // It was not there at first; a run that went on with the restore may have found it there.
             Change::Create if made || object.candidate.origin == Origin::Extra => take_away(observed, force),
             Change::Create => put_back(Change::Patch, observed, differs, force),
             change => put_back(change, observed, differs, force),
+        };
+        // A dependant of a replaced object is as its owner leaves it.
+        let foreseen = seen.filter(|_| former.change != Change::Relink).and_then(|it| it.foreseen.as_ref());
+        (object.decision, object.left) = match foreseen {
+            Some(foreseen) => foresee(decision, foreseen),
+            None => (decision, Vec::new()),
         };
     }
 }
@@ -198,12 +195,8 @@ fn is_default_account(target: &ObjectKey) -> bool {
     target.resource.plural == "serviceaccounts" && target.name == "default"
 }
 
-/// A namespace that the restore made stays if something is in it that the restore did not make.
-async fn keep_namespaces_in_use(
-    cluster: &Cluster,
-    kinds: &Kinds,
-    plan: &mut RestorePlan,
-) -> anyhow::Result<()> {
+/// A namespace or definition that the restore made stays if something is in it that the restore did not make.
+async fn keep_what_is_in_use(cluster: &Cluster, kinds: &Kinds, plan: &mut RestorePlan) -> anyhow::Result<()> {
     let deleted: HashSet<_> = plan
         .objects
         .iter()
@@ -211,12 +204,9 @@ async fn keep_namespaces_in_use(
         .map(|object| object.target().clone())
         .collect();
     for object in &mut plan.objects {
-        let target = object.target();
         if object.decision.action == Action::Delete
-            && target.resource.plural == "namespaces"
-            && target.resource.group.is_empty()
             && let Some(stranger) =
-                stranger_in(cluster, kinds, &target.name, |key| deleted.contains(key)).await?
+                stranger_in(cluster, kinds, object.target(), |key| deleted.contains(key)).await?
         {
             object.decision = Decision::because(Action::Skip, stranger);
         }

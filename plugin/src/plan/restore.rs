@@ -31,7 +31,7 @@ use serde_json::Value;
 use crate::model::{
     object::ObjectKey,
     resource::GroupResource,
-    restoration::{Action, PassedOver},
+    restoration::{Action, FieldProblem, PassedOver},
     unreadable::Unreadable,
 };
 
@@ -134,6 +134,8 @@ pub struct PlannedObject {
     pub passed_over: Vec<PassedOver>,
     /// Live objects that would go with the live object if it is replaced.
     pub dependants: Vec<Dependant>,
+    /// Fields that are known to stay as they are though another value was asked for.
+    pub left: Vec<FieldProblem>,
 }
 
 impl PlannedObject {
@@ -195,6 +197,7 @@ impl RestorePlan {
                 resolution: conflict.map(|live| Arc::clone(&live.resolution)).unwrap_or_default(),
                 passed_over: conflict.map(|live| live.passed_over.clone()).unwrap_or_default(),
                 dependants: Vec::new(),
+                left: Vec::new(),
                 candidate,
             });
         }
@@ -231,6 +234,7 @@ impl RestorePlan {
             resolution: Arc::default(),
             passed_over: Vec::new(),
             dependants: Vec::new(),
+            left: Vec::new(),
             candidate: Candidate {
                 mapped: (extra.target != extra.saved_key).then(|| Box::new(extra.target)),
                 key: extra.saved_key,

@@ -129,3 +129,65 @@ fn a_second_undo_knows_what_the_first_one_made_again() {
     assert_eq!((&last["spec"], &last["metadata"]["uid"]), (&before, &made["metadata"]["uid"]));
     assert_eq!(world.object("configmap/app").unwrap()["data"]["key"], "live");
 }
+
+/// Defines a kind of its own, of no other test; the name of its definition.
+fn define(world: &World) -> String {
+    let group = format!("{}.example.com", world.namespace());
+    let name = format!("widgets.{group}");
+    let version = json!({"name": "v1", "served": true, "storage": true,
+        "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}}});
+    let definition = json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+        "metadata": {"name": name}, "spec": {"group": group, "scope": "Namespaced", "versions": [version],
+            "names": {"plural": "widgets", "singular": "widget", "kind": "Widget"}}});
+    world.apply(&definition.to_string());
+    let definition = format!("crd/{name}");
+    world.kubectl(&["wait", "--for=condition=Established", "--timeout=60s", &definition]).success();
+    name
+}
+
+fn make_widget(world: &World, definition: &str, name: &str) {
+    let group = definition.strip_prefix("widgets.").unwrap();
+    let widget = json!({"apiVersion": format!("{group}/v1"), "kind": "Widget", "metadata": {"name": name}});
+    world.wait_until("the kind to be served", || world.kubectl(&["get", definition]).code == 0);
+    world.apply(&widget.to_string());
+}
+
+#[test]
+#[ignore = "needs cluster: cargo xtask test"]
+fn a_dry_run_without_the_server_tells_what_the_undo_then_leaves() {
+    let world = changed();
+    let map = |data: Value| {
+        let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "one"}, "data": data});
+        world.apply(&map.to_string());
+    };
+    map(json!({"key": "saved"}));
+    let definition = define(&world);
+    make_widget(&world, &definition, "saved");
+    world.kubectl_backup(&["create", "-n", world.namespace(), "-q"]).success();
+    map(json!({"key": "live"}));
+    let named = format!("crd/{definition}");
+    world.kubectl(&["delete", "configmap/gone", &named]).success();
+    let latest = format!("latest:{}", world.namespace());
+    world.kubectl_backup(&["restore", &latest, "--on-conflict=replace", "--yes", "-q"]).success();
+    make_widget(&world, &definition, "stranger");
+    world.kubectl(&["patch", "configmap/one", "-p", r#"{"data":{"key":"mine","more":"mine"}}"#]).success();
+
+    let told = world.kubectl_backup(&["undo", "--dry-run=client", "-o", "json"]).exits_with(3).json();
+    let undone = undo(&world, &[]).exits_with(3).json();
+    let widget = format!("customresourcedefinition.apiextensions.k8s.io/{definition}");
+    for (object, planned, done, said) in [
+        ("configmap/gone", "delete", "deleted", "made by the restore"),
+        ("configmap/one", "skip", "skipped", "data.key: was changed since by `kubectl-patch`"),
+        (widget.as_str(), "skip", "skipped", "/stranger, which the restore did not make"),
+    ] {
+        let (plan, result) = (entry(&told, object), entry(&undone, object));
+        assert_eq!(
+            (&plan["state"], &result["state"]),
+            (&json!(planned), &json!(done)),
+            "{told:#} {undone:#}"
+        );
+        assert!(plan["reason"].as_str().unwrap().contains(said), "{plan:#}");
+        assert_eq!(plan["fields"], result["fields"], "{plan:#} {result:#}");
+    }
+    world.kubectl(&["delete", &named]).success();
+}

@@ -104,6 +104,7 @@ mod tests {
             resolution: Arc::default(),
             passed_over: Vec::new(),
             dependants: Vec::new(),
+            left: Vec::new(),
             owns: owner.is_none(),
             candidate: Candidate {
                 key: ObjectKey::new(resource.clone(), Some("shop"), name),

@@ -111,7 +111,7 @@ impl Proposal {
             let summary = report::summary(&planned());
             session.printer.note(&format!("plan: {summary}; nothing was changed"));
             shown.hint_at_policy();
-            return Ok(super::status(passed_over > 0 || leaves_something(self.voice, &counts)));
+            return Ok(super::status(passed_over > 0 || leaves_something(self.voice, &self.plan)));
         }
         if asking.dry_run.is_none() && !asking.agreed && !self.confirm(session).await? {
             session.printer.note("nothing was changed");

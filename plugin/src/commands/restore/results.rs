@@ -167,6 +167,7 @@ fn shown_object<S>(
         differences: object.difference.as_ref().map(|it| it.fields.clone()).unwrap_or_default(),
         more_differences: object.difference.as_ref().map_or(0, |it| it.more),
         notes,
+        fields: object.left.clone(),
         ..RestoredObject::new(name, target, state)
     }
 }
@@ -375,9 +376,14 @@ impl Shown<'_> {
     }
 }
 
-/// Whether a plan leaves something that was to be taken back.
-pub(super) fn leaves_something(voice: Voice, counts: &BTreeMap<Action, usize>) -> bool {
-    counts.contains_key(&Action::Refuse) || (voice == Voice::Undo && counts.contains_key(&Action::Skip))
+/// Whether a plan leaves something that was to be done.
+pub(super) fn leaves_something(voice: Voice, plan: &RestorePlan) -> bool {
+    plan.objects.iter().any(|object| {
+        let action = object.decision.action;
+        action == Action::Refuse
+            || (voice == Voice::Undo && action == Action::Skip)
+            || !object.left.is_empty()
+    })
 }
 
 /// Whether something that was asked for was not done.

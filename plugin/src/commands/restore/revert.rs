@@ -3,10 +3,10 @@
 use serde_json::Value;
 
 use crate::{
-    cluster::{Cluster, RequestError, WriteError, WriteMode},
+    cluster::{Cluster, RequestError, WriteError, WriteMode, name_of},
     model::{
         object::ObjectKey,
-        resource::{ResourceType, Scope},
+        resource::{GroupResource, ResourceType, Scope},
         restoration::{Action, FieldProblem, Outcome},
         restore_record::Change,
     },
@@ -19,6 +19,7 @@ use crate::{
         undo::{
             Undoing,
             decide::{Observed, put_back, take_away},
+            reversal::why_left,
         },
     },
 };
@@ -103,16 +104,12 @@ impl Writer {
         if !decision.action.is_write() {
             return Ok(Some(skipped(decision)));
         }
-        let reason = match (key.resource.group.as_str(), key.resource.plural.as_str()) {
-            ("", "namespaces") if self.mode == WriteMode::Real => {
-                stranger_in(&self.cluster, &self.kinds, &key.name, |_| false).await?
-            }
-            ("apiextensions.k8s.io", "customresourcedefinitions") if self.mode == WriteMode::Real => {
-                self.has_instances(key).await?
-            }
-            _ => None,
+        // In a dry run what is in it is still there.
+        let stranger = match self.mode {
+            WriteMode::Real => stranger_in(&self.cluster, &self.kinds, key, |_| false).await?,
+            WriteMode::DryRun => None,
         };
-        Ok(reason.map(|reason| Finished::because(Outcome::Skipped, reason)))
+        Ok(stranger.map(|reason| Finished::because(Outcome::Skipped, reason)))
     }
 }
 
@@ -122,21 +119,30 @@ fn skipped(decision: Decision) -> Finished {
 
 fn finished(outcome: Outcome, left: Vec<FieldProblem>) -> Finished {
     let all_left = outcome == Outcome::Unchanged && !left.is_empty();
-    let reason = left.first().map(|first| format!("but for {}: {}", first.field, first.message));
+    let reason = why_left(&left, !all_left);
     Finished { reason, fields: left, ..Finished::new(if all_left { Outcome::Skipped } else { outcome }) }
 }
 
-/// Why a namespace that the restore made must stay: something in it that nobody makes by himself and that is not to
-/// be deleted too.
+/// Why a namespace or definition that the restore made must stay: something in it that nobody makes by himself and that is
+/// not to be deleted too.
 pub(in crate::commands) async fn stranger_in(
     cluster: &Cluster,
     kinds: &Kinds,
-    namespace: &str,
+    holder: &ObjectKey,
     is_deleted: impl Fn(&ObjectKey) -> bool,
 ) -> Result<Option<String>, RequestError> {
-    let listable = kinds.all_served().filter(|kind| kind.scope == Scope::Namespaced && kind.has_verb("list"));
-    for kind in listable {
-        let mut pages = cluster.live_pages(kind, Some(namespace));
+    let (inside, namespace) = match (holder.resource.group.as_str(), holder.resource.plural.as_str()) {
+        ("", "namespaces") => {
+            let kinds = kinds.all_served();
+            (kinds.filter(|it| it.scope == Scope::Namespaced).collect(), Some(holder.name.as_str()))
+        }
+        ("apiextensions.k8s.io", "customresourcedefinitions") => {
+            (Vec::from_iter(kinds.served(&GroupResource::from(holder.name.clone()))), None)
+        }
+        _ => (Vec::new(), None),
+    };
+    for kind in inside.into_iter().filter(|kind| kind.has_verb("list")) {
+        let mut pages = cluster.live_pages(kind, namespace);
         loop {
             let page = match pages.next().await {
                 Ok(page) => page,
@@ -148,13 +154,12 @@ pub(in crate::commands) async fn stranger_in(
             };
             let Some(page) = page else { break };
             for body in &page {
-                let name = body["metadata"]["name"].as_str().unwrap_or_default();
-                let key = ObjectKey::new(kind.resource.clone(), Some(namespace), name);
+                let metadata = &body["metadata"];
+                let namespace = namespace.or(metadata["namespace"].as_str());
+                let key = ObjectKey::new(kind.resource.clone(), namespace, name_of(body));
                 if !is_automatic(&key, body) && !is_deleted(&key) {
-                    return Ok(Some(format!(
-                        "holds {}/{name}, which the restore did not make",
-                        kind.kind_word()
-                    )));
+                    let what = format!("{}/{}", kind.kind_word(), key.name);
+                    return Ok(Some(format!("holds {what}, which the restore did not make")));
                 }
             }
         }

@@ -25,7 +25,11 @@ use crate::{
             content::content_in_place,
             facts::{Kinds, LiveObject},
         },
-        undo::decide::Observed,
+        sanitize::{SanitizeContext, sanitize},
+        undo::{
+            decide::{Force, Foreseen, Observed},
+            former::Former,
+        },
     },
 };
 
@@ -44,6 +48,22 @@ pub(super) struct SeenObject {
     pub(super) live: LiveObject,
     /// For the decision.
     pub(super) observed: Observed,
+    /// What setting it back comes to, if it differs from its former state; or why it stays.
+    pub(super) foreseen: Option<Result<Foreseen, &'static str>>,
+}
+
+/// An object to be compared with its former state.
+struct Pair {
+    live: Value,
+    former: Former,
+    observed: Observed,
+}
+
+/// How an object differs from its former state, and what setting it back comes to.
+struct Compared {
+    key: ObjectKey,
+    difference: Difference,
+    foreseen: Result<Foreseen, &'static str>,
 }
 
 /// The objects of the restore that are in the cluster.
@@ -56,6 +76,7 @@ pub(super) struct Sight<'a> {
     pub(super) repository: &'a Repository,
     pub(super) kinds: &'a Kinds,
     pub(super) chain: &'a Chain,
+    pub(super) force: Force,
 }
 
 /// Objects of one kind in one namespace.
@@ -115,32 +136,34 @@ impl Sight<'_> {
         saved: &BTreeSet<&ObjectKey>,
     ) -> anyhow::Result<Seen> {
         let mut seen = Seen::new();
-        let mut to_compare: HashMap<ObjectKey, Value> = HashMap::new();
+        let mut to_compare: HashMap<ObjectKey, Pair> = HashMap::new();
         for body in bodies {
             let key = ObjectKey::new(group.kind.resource.clone(), group.namespace, name_of(&body));
             let Some(former) = self.chain.formers.get(&key) else { continue };
             let live = LiveObject::of(&key.resource, &body);
             let observed = Observed::of(&key.resource, &body, former);
-            seen.insert(key.clone(), SeenObject { live, observed });
             if saved.contains(&key) {
-                to_compare.insert(key, body);
+                let pair = Pair { live: body, former: former.clone(), observed: observed.clone() };
+                to_compare.insert(key.clone(), pair);
             }
+            seen.insert(key, SeenObject { live, observed, foreseen: None });
         }
-        for (key, difference) in self.compare(group, to_compare).await? {
-            if let Some(seen) = seen.get_mut(&key) {
-                seen.live.difference = difference;
+        for compared in self.compare(group, to_compare).await? {
+            if let Some(seen) = seen.get_mut(&compared.key) {
+                seen.live.difference = Some(compared.difference);
+                seen.foreseen = Some(compared.foreseen);
             }
         }
         Ok(seen)
     }
 
-    /// Compares live objects with their former state.
+    /// Compares live objects with their former state; those that differ.
     async fn compare(
         &self,
         group: &Group<'_>,
-        bodies: HashMap<ObjectKey, Value>,
-    ) -> anyhow::Result<Vec<(ObjectKey, Option<Difference>)>> {
-        let names = bodies.keys().map(|key| &key.name);
+        pairs: HashMap<ObjectKey, Pair>,
+    ) -> anyhow::Result<Vec<Compared>> {
+        let names = pairs.keys().map(|key| &key.name);
         let (Some(first), Some(last)) = (names.clone().min(), names.max()) else { return Ok(Vec::new()) };
         let filter = ReadFilter {
             resources: Some(BTreeSet::from([group.kind.resource.clone()])),
@@ -148,19 +171,16 @@ impl Sight<'_> {
             scope: Some(group.kind.scope),
             names: Some(first.clone()..=last.clone()),
         };
-        let (repository, points) = (self.repository.clone(), self.chain.points());
+        let (repository, points, force) = (self.repository.clone(), self.chain.points(), self.force);
         blocking(move || {
-            let everything =
-                Resolution { policy: ConflictPolicy::Patch, exact: true, ..Resolution::default() };
-            let mut compared = Vec::with_capacity(bodies.len());
+            let mut compared = Vec::with_capacity(pairs.len());
             for point in &points {
                 repository.each_object(point, &filter, &mut |object| {
                     // What cannot be read ended the reading before.
                     if let Ok(former) = object
-                        && let Some(live) = bodies.get(&former.key)
+                        && let Some(pair) = pairs.get(&former.key)
                     {
-                        let differing = differing(&former.key.resource, &former.body, live);
-                        compared.push((former.key, differing.map(|it| it.shown(&everything))));
+                        compared.extend(pair.compare(former.key, former.body, force));
                     }
                     ControlFlow::Continue(())
                 })?;
@@ -168,6 +188,19 @@ impl Sight<'_> {
             Ok(compared)
         })
         .await
+    }
+}
+
+impl Pair {
+    /// With its former state, if it differs.
+    fn compare(&self, key: ObjectKey, mut former: Value, force: Force) -> Option<Compared> {
+        let everything = Resolution { policy: ConflictPolicy::Patch, exact: true, ..Resolution::default() };
+        let difference = differing(&key.resource, &former, &self.live)?.shown(&everything);
+        let as_it_was = SanitizeContext { keep_allocations: true, ..SanitizeContext::default() };
+        sanitize(&key.resource, &mut former, &as_it_was);
+        let reversal = self.former.reversal(&former, &self.live, &self.observed, &key, force);
+        let foreseen = reversal.map(|it| Foreseen { writes: it.patch.is_some(), left: it.left });
+        Some(Compared { key, difference, foreseen })
     }
 }
 

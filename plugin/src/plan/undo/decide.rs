@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use crate::{
     model::{
         resource::GroupResource,
-        restoration::{Action, FIELD_MANAGER},
+        restoration::{Action, FIELD_MANAGER, FieldProblem},
         restore_record::Change,
     },
     plan::{
@@ -17,7 +17,7 @@ use crate::{
     },
 };
 
-use super::former::Former;
+use super::{former::Former, reversal::why_left};
 
 /// How far the clocks of several API servers of one cluster may lie apart.
 ///
@@ -186,6 +186,38 @@ pub fn put_back(change: Change, observed: Option<&Observed>, differs: bool, forc
             "has its former state back; made again only if it cannot be set",
         ),
     }
+}
+
+/// What setting an object back comes to, as far as that can be told without writing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Foreseen {
+    /// Something is to be set.
+    pub writes: bool,
+    /// Fields that stay, with the reason.
+    pub left: Vec<FieldProblem>,
+}
+
+/// `decision` in the light of what others changed of the object since, and the fields that stay; `foreseen` may be the reason
+/// why all of it stays.
+pub fn foresee(
+    decision: Decision,
+    foreseen: &Result<Foreseen, &'static str>,
+) -> (Decision, Vec<FieldProblem>) {
+    if !matches!(decision.action, Action::Patch | Action::Replace) {
+        return (decision, Vec::new());
+    }
+    let Foreseen { writes, left } = match foreseen {
+        Ok(foreseen) => foreseen,
+        Err(reason) => return (Decision::because(Action::Skip, *reason), Vec::new()),
+    };
+    let decision = match (writes, why_left(left, *writes)) {
+        (true, None) => decision,
+        // What somebody changed would go with the object, so it is not made anew.
+        (true, Some(why)) => Decision::because(Action::Patch, format!("has its former state back, {why}")),
+        (false, Some(why)) => Decision::because(Action::Skip, why),
+        (false, None) => Decision::plain(Action::Unchanged),
+    };
+    (decision, left.clone())
 }
 
 #[cfg(test)]

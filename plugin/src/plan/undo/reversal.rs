@@ -126,6 +126,12 @@ pub fn reversal(resource: &GroupResource, former: &Value, live: &Value, trust: T
     Reversal::new(live, target, set_back, left)
 }
 
+/// Why not all of an object is set back: `left` stays, or nothing but that was to be.
+pub fn why_left(left: &[FieldProblem], is_changed: bool) -> Option<String> {
+    let FieldProblem { field, message } = left.first()?;
+    Some(if is_changed { format!("but for {field}: {message}") } else { format!("{field}: {message}") })
+}
+
 fn is_owner_link(path: &FieldPath) -> bool {
     matches!(path.steps(), [Step::Field(first), Step::Field(second), ..]
         if first == "metadata" && second == "ownerReferences")

@@ -199,3 +199,28 @@ fn what_was_there_is_put_back(
     assert_eq!(put_back(change, observed.as_ref(), differs, Force::No).action, plain);
     assert_eq!(put_back(change, observed.as_ref(), differs, Force::Yes).action, forced);
 }
+
+#[rstest]
+#[case::all_of_it(true, &[], Action::Replace, "made again only if it cannot be set")]
+#[case::a_part(true, &["data.a"], Action::Patch, "has its former state back, but for data.a: was changed since")]
+#[case::nothing_of_it(false, &["data.a", "data.b"], Action::Skip, "data.a: was changed since")]
+#[case::no_difference_after_all(false, &[], Action::Unchanged, "")]
+fn what_others_changed_is_foreseen(
+    #[case] writes: bool,
+    #[case] left: &[&str],
+    #[case] action: Action,
+    #[case] reason: &str,
+) {
+    let left = left
+        .iter()
+        .map(|field| FieldProblem { field: (*field).to_owned(), message: "was changed since".to_owned() });
+    let left: Vec<_> = left.collect();
+    let foreseen = Ok(Foreseen { writes, left: left.clone() });
+    let replaced = put_back(Change::Replace, Some(&observed(true, false)), true, Force::No);
+    let (decision, stays) = foresee(replaced.clone(), &foreseen);
+    assert_eq!((decision.action, stays), (action, left));
+    assert!(decision.reason.unwrap_or_default().ends_with(reason));
+    let skipped = Decision::because(Action::Skip, "another object has taken its name");
+    assert_eq!(foresee(skipped.clone(), &foreseen), (skipped, Vec::new()));
+    assert_eq!(foresee(replaced, &Err(MIXED)), (Decision::because(Action::Skip, MIXED), Vec::new()));
+}
