@@ -55,13 +55,15 @@ fn a_replacement_names_the_finalizers_that_its_deletion_waits_for_and_goes_on_wh
     world.kubectl_backup(&["create", "-n", world.namespace(), "-q"]).success();
     world.apply(&map("live"));
     let latest = format!("latest:{}", world.namespace());
-    let plan = ["restore", &latest, "cm/app", "--on-conflict=replace", "--dry-run", "-o", "json"];
-    let plan = world.kubectl_backup(&plan).success().json();
-    let reason = plan["objects"][0]["reason"].as_str().unwrap();
-    assert!(
-        reason.contains("waits until the controller of finalizer example.com/hold removes it"),
-        "{reason}"
-    );
+    for dry_run in ["--dry-run=client", "--dry-run=server"] {
+        let plan = ["restore", &latest, "cm/app", "--on-conflict=replace", dry_run, "-o", "json"];
+        let plan = world.kubectl_backup(&plan).success().json();
+        assert_eq!(
+            plan["objects"][0]["reason"],
+            "exists and differs; its deletion waits until the controller of finalizer example.com/hold removes it",
+            "{dry_run}"
+        );
+    }
     let patch =
         ["restore", &latest, "cm/app", "--on-conflict=patch", "--keep-finalizers", "--yes", "-o", "json"];
     let patched = world.kubectl_backup(&patch).success().json();
