@@ -20,7 +20,7 @@ use std::{
     rc::Rc,
 };
 
-use crate::{Error, ErrorKind, Result, log::Level};
+use crate::{Cut, Error, ErrorKind, Pod, Request, Result, log::Level};
 
 /// A host for one test, on one thread.
 #[derive(Debug, Clone, Default)]
@@ -93,6 +93,18 @@ impl Host {
     /// The mounts that are frozen now.
     pub fn frozen(&self) -> Vec<String> {
         self.0.borrow().frozen.iter().cloned().collect()
+    }
+}
+
+/// A request as the runtime sends them: one atomic cut of a pod without volumes, and a second for each call. What a test is
+/// about it changes.
+pub fn request() -> Request {
+    Request {
+        restore_point: "restore-point".to_owned(),
+        pod: Pod { namespace: "default".to_owned(), name: "pod-0".to_owned(), uid: "pod-uid".to_owned() },
+        volumes: Vec::new(),
+        cut: Cut::Atomic,
+        budget: 1000,
     }
 }
 

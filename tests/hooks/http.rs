@@ -1,7 +1,5 @@
 //! An application with endpoints: it is paused, asked, and resumed, also by a runtime that begins anew.
 
-mod with_python;
-
 use std::{
     io::{BufRead as _, BufReader, Write as _},
     net::{SocketAddr, TcpListener},
@@ -15,8 +13,8 @@ use crate::{component::expect, machine, process::Runtime};
 const TOKEN: &str = "correct-horse";
 
 /// An application that answers over HTTP.
-struct Application {
-    address: SocketAddr,
+pub(crate) struct Application {
+    pub(crate) address: SocketAddr,
     state: Arc<Mutex<State>>,
 }
 
@@ -29,7 +27,7 @@ struct State {
 }
 
 impl Application {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let application = Self { address: listener.local_addr().unwrap(), state: Arc::default() };
         let state = Arc::clone(&application.state);
@@ -48,13 +46,25 @@ impl Application {
         application
     }
 
+    /// One that asks for no token.
+    pub(crate) fn start_open() -> Self {
+        let application = Self::start();
+        application.state.lock().unwrap().open = true;
+        application
+    }
+
+    /// As if its own timer had ended the pause.
+    pub(crate) fn resume_by_itself(&self) {
+        self.state.lock().unwrap().paused = false;
+    }
+
     fn runtime(&self, settings: &Value) -> Runtime {
         let mut hook = json!({ "connect": [self.address], "settings": settings });
         hook["settings"]["address"] = json!(self.address);
         Runtime::with_hook("http", &hook, TOKEN)
     }
 
-    fn is_paused(&self) -> bool {
+    pub(crate) fn is_paused(&self) -> bool {
         self.state.lock().unwrap().paused
     }
 }
@@ -115,7 +125,7 @@ fn one_that_resumed_by_itself_is_told() {
     let mut client = runtime.connect();
     expect("done", client.prepare(&json!({})));
     expect("done", client.step("freeze"));
-    application.state.lock().unwrap().paused = false;
+    application.resume_by_itself();
     let (status, answer) = client.step("check");
     assert_eq!((status, &answer["failure"]["kind"]), (502, &json!("not-held")), "{answer}");
 }

@@ -1,8 +1,13 @@
 //! The hooks of `examples-hooks` in the real runtime, against real servers with a writer.
 //!
-//! A server is started from the machine's own packages; a test says which package is missing.
+//! A server is started from the machine's own packages; a test says which package is missing. `authors` goes the way of
+//! somebody who writes a hook.
 #![expect(clippy::unwrap_used, reason = "a test that cannot set its stage has failed")]
 
+#[path = "../../hook-runtime/tests/it/application.rs"]
+#[expect(dead_code, reason = "the tests of the runtime itself use more of it")]
+mod application;
+mod authors;
 #[path = "../../hook-runtime/tests/it/build.rs"]
 mod build;
 mod component;

@@ -8,6 +8,7 @@ mod ci;
 mod cluster;
 mod demo;
 pub mod dist;
+mod hook_tools;
 mod hooks;
 mod install;
 pub mod shell;

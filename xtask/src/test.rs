@@ -3,7 +3,6 @@
 use std::{
     fmt,
     io::{self, Write as _},
-    process::Command,
 };
 
 use anyhow::{Context as _, Result};
@@ -11,6 +10,7 @@ use anyhow::{Context as _, Result};
 use test_cluster::{NAME_VARIABLE, node};
 
 use crate::{
+    hook_tools,
     hooks::{self, TARGET},
     install,
     shell::{self, cargo, with_cluster},
@@ -22,8 +22,14 @@ const ON_A_NODE: &str = "on_a_node";
 /// Part of the path of all tests that need root alone.
 const AS_ROOT: &str = "as_root";
 
-/// Part of the path of all tests that need `componentize-py`.
+/// Part of the path of all tests that build a hook in Python.
 const WITH_PYTHON: &str = "with_python";
+
+/// Part of the path of all tests that build one in JavaScript.
+const WITH_JAVASCRIPT: &str = "with_javascript";
+
+/// Tells those tests where the packages of npm are.
+const NODE_MODULES: &str = "KUBECTL_BACKUP_NODE_MODULES";
 
 /// Arguments of `test`.
 #[derive(Debug, clap::Args)]
@@ -36,7 +42,8 @@ pub(crate) struct TestArgs {
 pub(crate) fn run(args: &TestArgs) -> Result<()> {
     install::ensure_program("restic", "restic", "the compatibility tests need stock restic")?;
     install::ensure_rust_target(TARGET)?;
-    let skipped = skipped()?;
+    let (python, javascript) = (hook_tools::python()?, hook_tools::javascript()?);
+    let skipped = skipped(python.is_some(), javascript.is_some())?;
     // Built first, so that no cluster idles beside the compiler.
     shell::run(&mut cargo(["test", "--workspace", "--no-run"]))?;
     shell::run(hooks::tests().arg("--no-run"))?;
@@ -44,6 +51,12 @@ pub(crate) fn run(args: &TestArgs) -> Result<()> {
         // One failure shall not hide another.
         let mut tests = cargo(["test", "--workspace", "--no-fail-fast", "--", "--include-ignored"]);
         tests.args(&args.filter).env(NAME_VARIABLE, cluster.name());
+        if let Some(programs) = &python {
+            tests.env("PATH", hook_tools::path_with(programs)?);
+        }
+        if let Some(modules) = &javascript {
+            tests.env(NODE_MODULES, modules);
+        }
         for (module, _) in &skipped {
             tests.args(["--skip", module]);
         }
@@ -61,7 +74,7 @@ pub(crate) fn run(args: &TestArgs) -> Result<()> {
 }
 
 /// Modules whose tests cannot be run on this machine, and why. What a node needs is installed where there can be one.
-fn skipped() -> Result<Vec<(&'static str, String)>> {
+fn skipped(python: bool, javascript: bool) -> Result<Vec<(&'static str, String)>> {
     let mut skipped = Vec::new();
     match node::unavailable() {
         Some(reason) => skipped.push((ON_A_NODE, reason)),
@@ -70,8 +83,11 @@ fn skipped() -> Result<Vec<(&'static str, String)>> {
     if !rustix::process::geteuid().is_root() {
         skipped.push((AS_ROOT, "you are not root".to_owned()));
     }
-    if !install::succeeds(Command::new("componentize-py").arg("--version")) {
-        skipped.push((WITH_PYTHON, "`pip install componentize-py` has it on PATH".to_owned()));
+    if !python {
+        skipped.push((WITH_PYTHON, "there is no python3 with venv and pip".to_owned()));
+    }
+    if !javascript {
+        skipped.push((WITH_JAVASCRIPT, "there is no Node.js with npm".to_owned()));
     }
     Ok(skipped)
 }

@@ -46,14 +46,9 @@ hooks_sdk::export!(Fsfreeze);
 
 #[cfg(test)]
 mod tests {
-    use hooks_sdk::{Cut, Pod, fake::Host};
+    use hooks_sdk::fake::{Host, request};
 
     use super::*;
-
-    fn request() -> Request {
-        let pod = Pod { namespace: String::new(), name: String::new(), uid: String::new() };
-        Request { restore_point: String::new(), pod, volumes: Vec::new(), cut: Cut::Atomic, budget: 1000 }
-    }
 
     #[test]
     fn one_that_somebody_else_thawed_is_told_and_left_thawed() {

@@ -2,6 +2,7 @@
 
 pub mod component;
 pub mod place;
+pub mod project;
 
 use std::{path::PathBuf, time::Duration};
 
@@ -52,6 +53,13 @@ pub enum HooksCommand {
     /// It goes when the pod does, and not before: an ephemeral container cannot be changed or removed. It mounts no volume
     /// that the pod does not have, has no resource limits of its own, and is not started again when it ends.
     Attach(place::AttachArgs),
+    /// Make a folder with a hook in it that builds and whose tests run
+    #[command(after_help = "Examples:
+  kubectl backup hooks new till
+  kubectl backup hooks new till --lang python")]
+    New(project::NewArgs),
+    /// Build the component of a hook, and show what it is
+    Build(project::BuildArgs),
     /// Show what a hook is without running it: its digest, and what it can ask of the runtime
     Inspect(component::InspectArgs),
     /// Push a hook to a registry, and print the reference that pins it

@@ -1,14 +1,17 @@
 //! `kubectl backup hooks`, and what it shares with `create`: finding hooks, and the ways to their runtimes.
 
 mod attach;
+mod build;
 mod component;
 mod eject;
 pub(in crate::commands) mod find;
 pub(in crate::commands) mod forwards;
 mod inject;
 mod list;
+mod new;
 pub(in crate::commands) mod open;
 mod pods;
+mod project;
 mod show;
 mod status;
 mod test;
@@ -31,6 +34,8 @@ pub(crate) async fn run(args: HooksArgs, session: &Session) -> anyhow::Result<Ex
         HooksCommand::Inject(args) => inject::run(args, session).await,
         HooksCommand::Eject(args) => eject::run(args, session).await,
         HooksCommand::Attach(args) => attach::run(args, session).await,
+        HooksCommand::New(args) => new::run(args, session).await,
+        HooksCommand::Build(args) => build::run(args, session).await,
         HooksCommand::Inspect(args) => component::inspect(args, session).await,
         HooksCommand::Push(args) => component::run_push(args, session).await,
     }

@@ -19,6 +19,20 @@ pub fn record(component: &Inspected) -> Value {
     })
 }
 
+/// The same, with the file that was built.
+pub fn built(file: &str, component: &Inspected) -> Value {
+    let mut whole = json!({ "file": file });
+    if let (Some(whole), Value::Object(record)) = (whole.as_object_mut(), record(component)) {
+        whole.extend(record);
+    }
+    whole
+}
+
+/// The same, with the file that was built.
+pub fn show_built(file: &str, component: &Inspected) -> String {
+    format!("{:<10}{}\n{}", "File:", clean_line(file), show(component))
+}
+
 /// In the manner of `kubectl describe`.
 pub fn show(component: &Inspected) -> String {
     let mut text = String::new();

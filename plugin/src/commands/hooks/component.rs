@@ -56,7 +56,7 @@ pub(super) async fn run_push(args: PushArgs, session: &Session) -> anyhow::Resul
 }
 
 /// A hook's bytes, and what it is.
-async fn read(file: PathBuf) -> anyhow::Result<(Vec<u8>, Inspected)> {
+pub(super) async fn read(file: PathBuf) -> anyhow::Result<(Vec<u8>, Inspected)> {
     blocking(move || {
         let bytes = bounded(&file).with_context(|| format!("could not read `{}`", file.display()))?;
         let inspected = Inspected::of(&bytes).map_err(|error| {
