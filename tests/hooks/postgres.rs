@@ -1,6 +1,8 @@
 //! PostgreSQL: the backup is held in one session, and what is cut meanwhile starts with what was committed before.
 
+mod other_releases;
 mod recovery;
+mod release;
 mod server;
 
 use rstest::rstest;
@@ -31,10 +33,13 @@ fn frozen(runtime: &Runtime, cut: &str) -> Client {
 }
 
 #[test]
-fn one_session_holds_the_backup_while_others_write() {
-    let server = Server::primary();
+fn one_session_holds_the_backup() {
+    holds_the_backup_while_others_write(&Server::primary());
+}
+
+fn holds_the_backup_while_others_write(server: &Server) {
     let _writer = server.write();
-    let runtime = runtime(&server);
+    let runtime = runtime(server);
     let mut client = runtime.connect();
     let prepared = expect("done", client.prepare(&patient()));
     assert_eq!((fact(&prepared, "role"), fact(&prepared, "server-version")), ("primary", &*server.version()));
@@ -58,8 +63,11 @@ fn one_session_holds_the_backup_while_others_write() {
 #[case::client("connection-lost")]
 #[case::deadline("deadline")]
 fn a_lease_that_ends_stops_the_backup(#[case] cause: &str) {
-    let server = Server::primary();
-    let runtime = runtime(&server);
+    a_lease_that_ends_stops(&Server::primary(), cause);
+}
+
+fn a_lease_that_ends_stops(server: &Server, cause: &str) {
+    let runtime = runtime(server);
     let mut client = runtime.connect();
     expect("done", client.prepare(&json!({ "freezeMs": if cause == "deadline" { 1000 } else { 60_000 } })));
     expect("done", client.step("freeze"));

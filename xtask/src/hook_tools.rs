@@ -1,4 +1,5 @@
-//! What builds hooks in Python and JavaScript, for the tests: installed into the cache, each version beside the others.
+//! What the tests of hooks need beside the toolchain, installed into the cache: builders for Python and JavaScript, and
+//! other releases of a database than the machine has.
 
 use std::{
     env, fs,
@@ -14,8 +15,9 @@ use crate::{install::succeeds, shell};
 /// The release of `componentize-py` that the documentation names.
 const COMPONENTIZE_PY: &str = "0.25.1";
 
-/// Names what npm is to install, and in which release.
-const PACKAGE: &str = "examples-hooks/javascript/package.json";
+/// Name what npm is to install, and in which release.
+const JAVASCRIPT: &str = "examples-hooks/javascript/package.json";
+const POSTGRESQL: &str = "tests/hooks/postgres/package.json";
 
 /// The folder of `componentize-py`, to be put on PATH; None where there is no Python to install it with.
 pub(crate) fn python() -> Result<Option<PathBuf>> {
@@ -35,18 +37,31 @@ pub(crate) fn python() -> Result<Option<PathBuf>> {
 
 /// The `node_modules` of a hook in JavaScript; None where there is no npm.
 pub(crate) fn javascript() -> Result<Option<PathBuf>> {
+    packages("componentize-js", JAVASCRIPT)
+}
+
+/// The `node_modules` with releases of PostgreSQL; None where there is no npm, or no release for this machine.
+pub(crate) fn postgresql() -> Result<Option<PathBuf>> {
+    if !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
+        return Ok(None);
+    }
+    packages("postgresql", POSTGRESQL)
+}
+
+/// The packages that the file `package` of this repository names, kept under this name.
+fn packages(name: &str, package: &str) -> Result<Option<PathBuf>> {
     if !succeeds(Command::new("npm").arg("--version")) || !succeeds(Command::new("node").arg("--version")) {
         return Ok(None);
     }
-    let package =
-        fs::read(shell::workspace().join(PACKAGE)).with_context(|| format!("could not read {PACKAGE}"))?;
-    let folder = folders::cache()?.join("componentize-js");
+    let wanted =
+        fs::read(shell::workspace().join(package)).with_context(|| format!("could not read {package}"))?;
+    let folder = folders::cache()?.join(name);
     let _lock = Lock::at(&folder.with_extension("lock"))?;
     let installed = folder.join("package.json");
     // Written last, so that it says what is there.
-    if fs::read(&installed).ok().as_ref() != Some(&package) {
-        install(&package, &folder)?;
-        fs::write(&installed, &package)
+    if fs::read(&installed).ok().as_ref() != Some(&wanted) {
+        install(&wanted, &folder)?;
+        fs::write(&installed, &wanted)
             .with_context(|| format!("could not write `{}`", installed.display()))?;
     }
     Ok(Some(folder.join("node_modules")))

@@ -3,6 +3,8 @@
 use std::{
     fmt,
     io::{self, Write as _},
+    path::PathBuf,
+    process::Command,
 };
 
 use anyhow::{Context as _, Result};
@@ -28,8 +30,12 @@ const WITH_PYTHON: &str = "with_python";
 /// Part of the path of all tests that build one in JavaScript.
 const WITH_JAVASCRIPT: &str = "with_javascript";
 
-/// Tells those tests where the packages of npm are.
+/// Part of the path of all tests that run other releases of a database than the machine has.
+const OTHER_RELEASES: &str = "other_releases";
+
+/// Tells the tests where the packages of npm are: those that build a hook, and PostgreSQL.
 const NODE_MODULES: &str = "KUBECTL_BACKUP_NODE_MODULES";
+const POSTGRESQL: &str = "KUBECTL_BACKUP_POSTGRESQL";
 
 /// Arguments of `test`.
 #[derive(Debug, clap::Args)]
@@ -42,8 +48,8 @@ pub(crate) struct TestArgs {
 pub(crate) fn run(args: &TestArgs) -> Result<()> {
     install::ensure_program("restic", "restic", "the compatibility tests need stock restic")?;
     install::ensure_rust_target(TARGET)?;
-    let (python, javascript) = (hook_tools::python()?, hook_tools::javascript()?);
-    let skipped = skipped(python.is_some(), javascript.is_some())?;
+    let tools = Tools::install()?;
+    let skipped = skipped(&tools)?;
     // Built first, so that no cluster idles beside the compiler.
     shell::run(&mut cargo(["test", "--workspace", "--no-run"]))?;
     shell::run(hooks::tests().arg("--no-run"))?;
@@ -51,12 +57,7 @@ pub(crate) fn run(args: &TestArgs) -> Result<()> {
         // One failure shall not hide another.
         let mut tests = cargo(["test", "--workspace", "--no-fail-fast", "--", "--include-ignored"]);
         tests.args(&args.filter).env(NAME_VARIABLE, cluster.name());
-        if let Some(programs) = &python {
-            tests.env("PATH", hook_tools::path_with(programs)?);
-        }
-        if let Some(modules) = &javascript {
-            tests.env(NODE_MODULES, modules);
-        }
+        tools.give(&mut tests)?;
         for (module, _) in &skipped {
             tests.args(["--skip", module]);
         }
@@ -73,8 +74,35 @@ pub(crate) fn run(args: &TestArgs) -> Result<()> {
     })
 }
 
+/// What tests of hooks need, where it could be installed.
+struct Tools {
+    python: Option<PathBuf>,
+    javascript: Option<PathBuf>,
+    postgresql: Option<PathBuf>,
+}
+
+impl Tools {
+    fn install() -> Result<Self> {
+        Ok(Self {
+            python: hook_tools::python()?,
+            javascript: hook_tools::javascript()?,
+            postgresql: hook_tools::postgresql()?,
+        })
+    }
+
+    fn give(&self, tests: &mut Command) -> Result<()> {
+        if let Some(programs) = &self.python {
+            tests.env("PATH", hook_tools::path_with(programs)?);
+        }
+        for (variable, packages) in [(NODE_MODULES, &self.javascript), (POSTGRESQL, &self.postgresql)] {
+            tests.envs(packages.iter().map(|folder| (variable, folder)));
+        }
+        Ok(())
+    }
+}
+
 /// Modules whose tests cannot be run on this machine, and why. What a node needs is installed where there can be one.
-fn skipped(python: bool, javascript: bool) -> Result<Vec<(&'static str, String)>> {
+fn skipped(tools: &Tools) -> Result<Vec<(&'static str, String)>> {
     let mut skipped = Vec::new();
     match node::unavailable() {
         Some(reason) => skipped.push((ON_A_NODE, reason)),
@@ -83,11 +111,14 @@ fn skipped(python: bool, javascript: bool) -> Result<Vec<(&'static str, String)>
     if !rustix::process::geteuid().is_root() {
         skipped.push((AS_ROOT, "you are not root".to_owned()));
     }
-    if !python {
+    if tools.python.is_none() {
         skipped.push((WITH_PYTHON, "there is no python3 with venv and pip".to_owned()));
     }
-    if !javascript {
+    if tools.javascript.is_none() {
         skipped.push((WITH_JAVASCRIPT, "there is no Node.js with npm".to_owned()));
+    }
+    if tools.postgresql.is_none() {
+        skipped.push((OTHER_RELEASES, "npm brings PostgreSQL for Linux on x86-64".to_owned()));
     }
     Ok(skipped)
 }

@@ -12,7 +12,9 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::{
-    patient, runtime,
+    patient,
+    release::Release,
+    runtime,
     server::{self, PASSWORD, Server, copy, folder},
 };
 use crate::{
@@ -58,6 +60,7 @@ fn move_on(server: &Server) {
 
 /// A copy, and the runtime beside it after the restore.
 struct Restore {
+    release: &'static Release,
     copy: TempDir,
     port: u16,
     runtime: Runtime,
@@ -66,13 +69,19 @@ struct Restore {
 }
 
 impl Restore {
-    fn of(copy: TempDir, cut: &'static str, thawed: &Value, restore_command: &str) -> Self {
+    fn of(
+        release: &'static Release,
+        copy: TempDir,
+        cut: &'static str,
+        thawed: &Value,
+        restore_command: &str,
+    ) -> Self {
         let port = machine::free_port();
         let mut hook = server::hook(port);
         hook["folders"] = json!({ "data": copy.path().join("data") });
         hook["settings"]["restore-command"] = json!(restore_command);
         let runtime = Runtime::with_hook("postgres", &hook, PASSWORD);
-        Self { copy, port, runtime, cut, facts: thawed["receipt"]["facts"].clone() }
+        Self { release, copy, port, runtime, cut, facts: thawed["receipt"]["facts"].clone() }
     }
 
     fn step(&self, step: &str) -> (u16, Value) {
@@ -86,8 +95,8 @@ impl Restore {
     /// It starts, has what it must have, and the hook can tell.
     fn assert_whole(self, committed: u64) {
         machine::give(self.copy.path());
-        let Self { copy, port, runtime, cut, facts } = self;
-        let restored = Server::start_at(copy, port);
+        let Self { release, copy, port, runtime, cut, facts } = self;
+        let restored = Server::start_at(release, copy, port);
         machine::wait("recovery is over", || restored.query("SELECT pg_is_in_recovery()") == "f");
         assert!(restored.rows() >= committed, "{} rows of {committed}", restored.rows());
         // Every row by the index and by the table.
@@ -120,12 +129,12 @@ fn a_standby_comes_back(#[values("atomic", "group", "apart", "live-copy")] how: 
     let primary = Server::primary();
     let standby = primary.standby();
     let _writer = primary.write();
-    let written = primary.rows();
-    machine::wait("the standby follows", || standby.rows() >= written);
     comes_back(&primary, &standby, how);
 }
 
-fn comes_back(writes: &Server, server: &Server, how: &'static str) {
+pub(super) fn comes_back(writes: &Server, server: &Server, how: &'static str) {
+    let written = writes.rows();
+    machine::wait("a standby follows", || server.rows() >= written);
     let runtime = runtime(server);
     let mut client = runtime.connect();
     expect("done", client.prepare_for(how, &patient()));
@@ -139,7 +148,7 @@ fn comes_back(writes: &Server, server: &Server, how: &'static str) {
     let ahead = writes.rows();
     machine::wait("it has caught up", || server.rows() >= ahead);
     let thawed = expect("thawed", client.step("thaw"));
-    let restore = Restore::of(made, how, &thawed, "");
+    let restore = Restore::of(server.release(), made, how, &thawed, "");
     let label = restore.data().join("backup_label");
     let torn = matches!(how, "apart" | "live-copy");
     if torn {
@@ -178,7 +187,7 @@ fn a_copy_without_its_log_comes_back_from_an_archive() {
     bring_log(&server, &thawed, archive.path());
     machine::give(archive.path());
     let command = format!("cp {}/%f %p", archive.path().display());
-    let restore = Restore::of(made, "live-copy", &thawed, &command);
+    let restore = Restore::of(server.release(), made, "live-copy", &thawed, &command);
     expect("done", restore.step("recover"));
     restore.assert_whole(committed);
 }

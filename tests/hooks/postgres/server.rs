@@ -1,24 +1,25 @@
-//! A PostgreSQL server of its own for a test, from the newest version that the machine has.
+//! A PostgreSQL server of its own for a test. Which release it is of says [`Release`].
 
 use std::{
     fs,
     os::unix::fs::PermissionsExt as _,
-    path::{Path, PathBuf},
+    path::Path,
     process::{Child, Command, Stdio},
-    sync::OnceLock,
 };
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::machine::{as_user, children, end, free_port, give, run, signal, text, wait};
+use super::release::{self, Release};
+use crate::machine::{children, end, free_port, give, run, signal, text, wait};
 
 /// Of the role `backup`.
 pub(crate) const PASSWORD: &str = "correct-horse";
 
 /// A running server.
 pub(crate) struct Server {
+    release: &'static Release,
     process: Child,
     port: u16,
     /// Also of its socket, its log, and its log of transactions.
@@ -28,23 +29,6 @@ pub(crate) struct Server {
 /// Writes rows, each in a transaction of its own, while it lives.
 pub(crate) struct Writer(Child);
 
-fn programs() -> &'static Path {
-    static PROGRAMS: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAMS.get_or_init(|| {
-        let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
-        let mut folders: Vec<PathBuf> = versions.map(|version| version.path().join("bin")).collect();
-        folders.retain(|folder| folder.join("postgres").is_file() && folder.join("initdb").is_file());
-        folders.sort();
-        folders.pop().expect("no PostgreSQL server on this machine: install the package `postgresql`")
-    })
-}
-
-fn program(name: &str) -> Command {
-    let mut command = Command::new(programs().join(name));
-    as_user(&mut command);
-    command
-}
-
 /// A folder that servers can be started in: `data`, and the log of transactions beside it, as on a volume of its own.
 pub(crate) fn folder() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
@@ -53,71 +37,53 @@ pub(crate) fn folder() -> TempDir {
     folder
 }
 
-/// Made once, because it takes seconds.
-fn template() -> &'static Path {
-    static TEMPLATE: OnceLock<TempDir> = OnceLock::new();
-    let made = TEMPLATE.get_or_init(|| {
-        let folder = folder();
-        let password = folder.path().join("password");
-        fs::write(&password, PASSWORD).unwrap();
-        fs::set_permissions(&password, fs::Permissions::from_mode(0o644)).unwrap();
-        let mut initdb = program("initdb");
-        initdb.args(["--no-sync", "--username=postgres", "--auth-local=trust", "--auth-host=scram-sha-256"]);
-        // Small segments: copies are made of them.
-        initdb.args(["--wal-segsize=1", "--encoding=UTF8", "--locale=C"]);
-        initdb.arg("--pwfile").arg(&password);
-        initdb.arg("--waldir").arg(folder.path().join("wal")).arg("--pgdata").arg(folder.path().join("data"));
-        run(&mut initdb);
-        folder
-    });
-    made.path()
-}
-
 impl Server {
-    /// A new one with a table, and a role that may back up and no more.
+    /// A new one of the machine's own release.
     pub(crate) fn primary() -> Self {
+        Self::primary_of(Release::of_the_machine())
+    }
+
+    /// A new one with a table, and a role that may back up and no more.
+    pub(crate) fn primary_of(release: &'static Release) -> Self {
         let folder = folder();
         for part in ["data", "wal"] {
-            copy(&template().join(part), &folder.path().join(part));
+            copy(&release.template().join(part), &folder.path().join(part));
         }
-        fs::remove_file(folder.path().join("data/pg_wal")).unwrap();
-        std::os::unix::fs::symlink(folder.path().join("wal"), folder.path().join("data/pg_wal")).unwrap();
-        let server = Self::start(folder);
+        let server = Self::start(release, folder);
         server.query("CREATE TABLE log (id bigserial PRIMARY KEY, filler text DEFAULT repeat('x', 200))");
         server.query(&format!("CREATE ROLE backup LOGIN PASSWORD '{PASSWORD}'"));
-        server.query(
-            "GRANT EXECUTE ON FUNCTION pg_backup_start, pg_backup_stop, pg_read_binary_file(text) TO backup; \
-             GRANT pg_checkpoint TO backup",
-        );
+        server.query(release.grants());
         server
     }
 
-    /// One that follows this one.
+    /// One that follows this one, from a copy of one instant.
     pub(crate) fn standby(&self) -> Self {
         let folder = folder();
-        let mut copy = program("pg_basebackup");
-        copy.args([
-            "--checkpoint=fast",
-            "--no-sync",
-            "--write-recovery-conf",
-            "--username=postgres",
-            "--host",
-        ]);
-        copy.arg(self.folder.path()).arg("--port").arg(self.port.to_string());
-        copy.arg("--waldir").arg(folder.path().join("wal")).arg("--pgdata").arg(folder.path().join("data"));
-        run(&mut copy);
-        Self::start(folder)
+        self.at_one_instant(|| {
+            for part in ["data", "wal"] {
+                copy(&self.folder.path().join(part), &folder.path().join(part));
+            }
+        });
+        let data = folder.path().join("data");
+        fs::remove_file(data.join("postmaster.pid")).unwrap();
+        fs::write(data.join("standby.signal"), "").unwrap();
+        let primary = format!("user=postgres host={} port={}", self.folder.path().display(), self.port);
+        fs::write(data.join("postgresql.auto.conf"), format!("primary_conninfo = '{primary}'\n")).unwrap();
+        give(folder.path());
+        Self::start(self.release, folder)
     }
 
-    /// One on what is in this folder.
-    pub(crate) fn start(folder: TempDir) -> Self {
-        Self::start_at(folder, free_port())
+    /// One on what is in this folder, its log of transactions beside its data.
+    fn start(release: &'static Release, folder: TempDir) -> Self {
+        fs::remove_file(folder.path().join("data/pg_wal")).unwrap();
+        std::os::unix::fs::symlink(folder.path().join("wal"), folder.path().join("data/pg_wal")).unwrap();
+        Self::start_at(release, folder, free_port())
     }
 
     /// One on what is in this folder, at this port.
-    pub(crate) fn start_at(folder: TempDir, port: u16) -> Self {
-        let process = launch(folder.path(), port);
-        let mut server = Self { process, port, folder };
+    pub(crate) fn start_at(release: &'static Release, folder: TempDir, port: u16) -> Self {
+        let process = launch(release, folder.path(), port);
+        let mut server = Self { release, process, port, folder };
         wait("the server takes queries", || {
             let ended = server.process.try_wait().unwrap();
             assert!(ended.is_none(), "the server ended:\n{}", server.log());
@@ -129,6 +95,10 @@ impl Server {
     /// What the configuration of the hook has beside its component.
     pub(crate) fn hook(&self) -> Value {
         hook(self.port)
+    }
+
+    pub(crate) fn release(&self) -> &'static Release {
+        self.release
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -187,7 +157,7 @@ impl Server {
     }
 
     fn psql(&self, statement: &str) -> Command {
-        let mut psql = program("psql");
+        let mut psql = release::client();
         psql.args(["--no-psqlrc", "--tuples-only", "--no-align", "--quiet", "--set=ON_ERROR_STOP=1"]);
         psql.args(["--username=postgres", "--dbname=postgres", "--host"]).arg(self.folder.path());
         psql.arg("--port").arg(self.port.to_string()).arg("--command").arg(statement);
@@ -215,9 +185,9 @@ pub(crate) fn hook(port: u16) -> Value {
 }
 
 /// Starts the program.
-fn launch(folder: &Path, port: u16) -> Child {
+fn launch(release: &Release, folder: &Path, port: u16) -> Child {
     let log = fs::File::create(folder.join("log")).unwrap();
-    let mut postgres = program("postgres");
+    let mut postgres = release.program("postgres");
     postgres.arg("-D").arg(folder.join("data")).arg("-k").arg(folder).arg("-p").arg(port.to_string());
     // Pages still reach the kernel in order, and it is the kernel that copies them.
     postgres.args(["-c", "fsync=off", "-c", "listen_addresses=127.0.0.1", "-c", "wal_keep_size=64MB"]);
