@@ -1,4 +1,5 @@
-//! Every message of `restore`, `undo`, `transform`, `diff` and of what they share, as it stands in the source.
+//! Every message of `restore`, `undo`, `transform`, `diff` and of what they share, the repository and the configuration among it,
+//! as it stands in the source.
 //!
 //! What is covered, and how:
 //!
@@ -8,7 +9,7 @@
 //! - **Free-standing sentences** (reasons of decisions, notes, hints, warnings, questions, contexts of errors): here. Each
 //!   string literal of the modules below that reads as a sentence is in a snapshot, with its placeholders. There is no
 //!   list to forget one in: a sentence that is new, changed or gone shows as a difference of a snapshot.
-//! - **Help texts**: `tests/help.rs`. **Layout and exit codes of the real binary**: `tests/manners.rs`, `tests/transform.rs`,
+//! - **Help texts**: `tests/help.rs`. **What cannot be used**, as the real binary says it: `tests/unusable.rs`. **Layout and exit codes of the real binary**: `tests/manners.rs`, `tests/transform.rs`,
 //!   `tests/inspect.rs`, and on a real API server `tests/e2e`.
 //!
 //! `INSTA_UPDATE=always cargo test -p kubectl-backup --test messages` takes the sentences as they are now; the diff of the
@@ -36,6 +37,8 @@ use rstest::rstest;
     "plan/map_namespace.rs", "plan/order.rs", "plan/order", "plan/point_reference.rs", "plan/rename.rs", "plan/rename",
     "plan/restore.rs", "plan/restore", "plan/restore_runs.rs", "plan/sanitize.rs", "plan/sanitize", "plan/select.rs",
     "plan/select", "plan/undo.rs", "plan/undo", "plan/user_file.rs", "plan/versions.rs"])]
+#[case::archive(&["archive.rs", "archive"])]
+#[case::config(&["config.rs", "config"])]
 #[case::cluster(&["cluster.rs", "cluster/connect.rs", "cluster/credentials.rs", "cluster/discovery.rs", "cluster/kubeconfig.rs",
     "cluster/list.rs", "cluster/live.rs", "cluster/namespaces.rs", "cluster/refusal.rs", "cluster/request.rs",
     "cluster/retry.rs", "cluster/wait.rs", "cluster/write.rs"])]

@@ -186,7 +186,7 @@ impl ArchiveError {
     }
 
     /// Something failed that never should; `text` is what a library said of it, for the log.
-    pub(super) fn unexpected(attempt: &'static str, text: &str) -> Self {
+    pub(crate) fn unexpected(attempt: &'static str, text: &str) -> Self {
         tracing::info!(text, attempt, "unexpected failure in the archive");
         Self::Library { attempt, source: Cause("a step failed that never should".to_owned()) }
     }

@@ -168,7 +168,10 @@ impl StoreError {
             Self::Missing { .. } | Self::TooShort { .. } | Self::TooLarge { .. } | Self::Checksum { .. } => {
                 "see what else is affected: kubectl backup check --read-data".to_owned()
             }
-            Self::Exists { .. } | Self::Other { .. } => return None,
+            Self::Other { path, .. } => {
+                format!("look at `{path}` and its disk, or choose another repository with --repo")
+            }
+            Self::Exists { .. } => return None,
         })
     }
 }

@@ -29,7 +29,7 @@ use crate::{
         },
         undo::{
             Undoing,
-            decide::{Force, foresee, let_go, put_back, take_away},
+            decide::{Force, Observed, foresee, let_go, put_back, take_away},
         },
     },
     report::age::age,
@@ -147,8 +147,8 @@ fn decide(plan: &mut RestorePlan, chain: &Chain, seen: &Seen, force: Force) {
     let mut extras = Vec::new();
     for (target, _) in chain.formers.iter().filter(|(target, _)| plan.find(target).is_none()) {
         if let Some(seen) = seen.get(target) {
-            let uid = seen.observed.uid.clone();
-            extras.push(Extra { saved_key: target.clone(), target: target.clone(), uid });
+            let Observed { uid, finalizers, .. } = seen.observed.clone();
+            extras.push(Extra { saved_key: target.clone(), target: target.clone(), uid, finalizers });
         }
     }
     plan.delete(extras);

@@ -142,7 +142,10 @@ impl ConfigError {
             }
             Self::TwoPasswords { .. } => "set one of them",
             Self::NoHome { instead } => return Some(format!("set HOME, or name the place with {instead}")),
-            Self::NoPasswordFile { .. } => {
+            Self::ConfigFile { .. } => "make it readable for you, or name another with --config",
+            Self::NotText { .. } => "set it anew, or give the value as an option",
+            Self::NoPassword { .. } => "the password is the first line, in UTF-8",
+            Self::NoPasswordFile { .. } | Self::PasswordFile { .. } => {
                 "check --password-file, KUBECTL_BACKUP_PASSWORD_FILE and the configuration file"
             }
             Self::NoKeyFile { .. } => {
@@ -155,11 +158,7 @@ impl ConfigError {
             Self::Command { .. } => "give the full path of the program; it is run directly, without a shell",
             Self::CreateKeyFile { .. } => "name another place for the password with --password-file",
             Self::CommandFailed { .. } => "run the command by itself to see why",
-            Self::ConfigFile { .. }
-            | Self::NotText { .. }
-            | Self::PasswordFile { .. }
-            | Self::NoPassword { .. }
-            | Self::Random => return None,
+            Self::Random => return None,
         };
         Some(text.to_owned())
     }

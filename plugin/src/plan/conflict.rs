@@ -80,6 +80,13 @@ impl Decision {
     pub fn because(action: Action, reason: impl Into<String>) -> Self {
         Self { action, reason: Some(reason.into()) }
     }
+
+    /// The same, with more to say about it.
+    #[must_use]
+    pub fn and(self, more: &str) -> Self {
+        let reason = self.reason.map_or_else(|| more.to_owned(), |reason| format!("{reason}; {more}"));
+        Self::because(self.action, reason)
+    }
 }
 
 /// Decides.

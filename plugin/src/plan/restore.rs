@@ -46,6 +46,7 @@ use compare::Difference;
 use content::Content;
 use decision::decision;
 use facts::{Facts, Kinds};
+use finalizers::deletion_waits_for;
 use links::{owner_links, planned};
 use prune::Extra;
 use replace::Dependant;
@@ -154,6 +155,15 @@ impl PlannedObject {
     }
 }
 
+/// That an object is deleted, and what its deletion waits for.
+pub fn deletion(finalizers: &[String], why: &str) -> Decision {
+    let decision = Decision::because(Action::Delete, why);
+    match deletion_waits_for(finalizers.iter().map(String::as_str)) {
+        Some(waits) => decision.and(&waits),
+        None => decision,
+    }
+}
+
 /// Decisions for all objects, sorted by saved key.
 #[derive(Clone, Debug, Default)]
 pub struct RestorePlan {
@@ -225,7 +235,7 @@ impl RestorePlan {
     pub fn delete(&mut self, extras: Vec<Extra>) {
         self.objects.extend(extras.into_iter().map(|extra| PlannedObject {
             position: Position::first_of(order::wave(&extra.target.resource)),
-            decision: Decision::because(Action::Delete, "is not in the restore point"),
+            decision: deletion(&extra.finalizers, "is not in the restore point"),
             owners: [].into(),
             uid: Some(extra.uid),
             waits_for_deletion: false,
@@ -272,12 +282,10 @@ impl RestorePlan {
                     Action::Refuse,
                     format!("not deleted: it owns {others}, which would go with it; delete it by hand"),
                 ),
-                Action::Replace => {
-                    let reason = object.decision.reason.take().unwrap_or_default();
-                    let owns =
-                        format!("{reason}; it owns {others}, which stay and are linked to the new one");
-                    Decision::because(Action::Replace, owns)
-                }
+                Action::Replace => object
+                    .decision
+                    .clone()
+                    .and(&format!("it owns {others}, which stay and are linked to the new one")),
                 _ => continue,
             };
         }

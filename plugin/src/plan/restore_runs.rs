@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashMap};
 use crate::model::{
     restore_point::{RestorePoint, RestorePointId},
     restore_record::RecordRole,
-    restore_run::{RestoreRun, RunState},
+    restore_run::{DELETING, RestoreRun, RunState},
 };
 
 /// The fewest characters of an id that name a restore.
@@ -132,14 +132,18 @@ pub fn latest_to_undo<'runs>(
         .ok_or(RunReferenceError::None("taken back"))
 }
 
-/// The newest restore, if it did not come to its end.
+/// The newest restore, if it did not come to its end, or came there before a deletion that it waited for.
 pub fn latest_to_resume<'runs>(
     runs: &'runs [RestoreRun],
     cluster_uid: &str,
 ) -> Result<&'runs RestoreRun, RunReferenceError> {
     runs.iter()
         .find(|run| is_of(run, cluster_uid) && !run.is_undo())
-        .filter(|run| matches!(run.state, RunState::Interrupted | RunState::Unfinished))
+        .filter(|run| match run.state {
+            RunState::Interrupted | RunState::Unfinished => true,
+            RunState::Finished => run.count(DELETING).is_some_and(|count| count > 0),
+            RunState::Resumed | RunState::Undone | RunState::PartlyUndone => false,
+        })
         .ok_or(RunReferenceError::None("resumed"))
 }
 

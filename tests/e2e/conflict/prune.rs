@@ -118,6 +118,16 @@ fn what_a_finalizer_keeps_from_being_pruned_is_told_and_comes_back_by_undo() {
         "metadata": {"name": "since", "finalizers": ["example.com/hold"]}});
     world.apply(&map.to_string());
     let point = format!("latest:{}", world.namespace());
+    for dry_run in ["--dry-run=client", "--dry-run=server"] {
+        let plan = ["restore", &point, "--prune", dry_run, "-o", "json"];
+        let plan = world.kubectl_backup(&plan).success().json();
+        let entry = plan["objects"].as_array().unwrap().iter().find(|it| it["name"] == "since").unwrap();
+        assert_eq!(
+            entry["reason"],
+            "is not in the restore point; its deletion waits until the controller of finalizer example.com/hold \
+             removes it"
+        );
+    }
     let pruned =
         world.kubectl_backup(&["restore", &point, "--prune", "--yes", "-o", "json"]).exits_with(3).json();
     assert_eq!(pruned["counts"]["refused"], 1, "{pruned:#}");

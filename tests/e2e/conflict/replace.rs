@@ -44,7 +44,7 @@ fn a_service_whose_node_port_another_one_holds_is_not_deleted_to_be_replaced() {
 
 #[test]
 #[ignore = "needs cluster: cargo xtask test"]
-fn the_plan_of_a_replacement_names_the_finalizers_that_its_deletion_waits_for() {
+fn a_replacement_names_the_finalizers_that_its_deletion_waits_for_and_goes_on_when_they_are_gone() {
     let world = World::new();
     let map = |value: &str| {
         json!({"apiVersion": "v1", "kind": "ConfigMap", "data": {"key": value},
@@ -55,18 +55,26 @@ fn the_plan_of_a_replacement_names_the_finalizers_that_its_deletion_waits_for() 
     world.kubectl_backup(&["create", "-n", world.namespace(), "-q"]).success();
     world.apply(&map("live"));
     let latest = format!("latest:{}", world.namespace());
-    let plan = ["restore", &latest, "cm/app", "--on-conflict=replace", "--dry-run", "-o", "json"];
-    let plan = world.kubectl_backup(&plan).success().json();
-    let reason = plan["objects"][0]["reason"].as_str().unwrap();
-    assert!(
-        reason.contains("waits until the controller of finalizer example.com/hold removes it"),
-        "{reason}"
-    );
+    for dry_run in ["--dry-run=client", "--dry-run=server"] {
+        let plan = ["restore", &latest, "cm/app", "--on-conflict=replace", dry_run, "-o", "json"];
+        let plan = world.kubectl_backup(&plan).success().json();
+        assert_eq!(
+            plan["objects"][0]["reason"],
+            "exists and differs; its deletion waits until the controller of finalizer example.com/hold removes it",
+            "{dry_run}"
+        );
+    }
     let patch =
         ["restore", &latest, "cm/app", "--on-conflict=patch", "--keep-finalizers", "--yes", "-o", "json"];
     let patched = world.kubectl_backup(&patch).success().json();
     assert!(!patched.to_string().contains("keeps finalizer"), "the live one has it already: {patched:#}");
+    world.apply(&map("live again"));
+    let replace = ["restore", &latest, "cm/app", "--on-conflict=replace", "--yes", "-o", "json"];
+    let waiting = world.kubectl_backup(&replace).exits_with(3).json();
+    assert!(waiting.to_string().contains("`restore --resume` then makes the saved one"), "{waiting:#}");
     world
         .kubectl(&["patch", "cm/app", "--type=merge", "-p", r#"{"metadata":{"finalizers":null}}"#])
         .success();
+    world.kubectl_backup(&["restore", "--resume", "--yes"]).success();
+    assert_eq!(world.object("cm/app").unwrap()["data"]["key"], "saved");
 }

@@ -1,4 +1,5 @@
-//! Each error that `restore`, `undo`, `transform` and `diff` can meet, as its user sees it, and each word of a state.
+//! Each error that `restore`, `undo`, `transform` and `diff` can meet, as its user sees it, and each word of a state. Those of
+//! the repository are in [`storage`].
 //!
 //! `every!` has a match without a wildcard: a new variant does not compile until it is named here, and fails the test until
 //! there is a sample of it. `tests/messages.rs` says what else is covered, and how.
@@ -51,6 +52,9 @@ macro_rules! every {
         text
     }};
 }
+
+#[cfg(unix)]
+mod storage;
 
 /// As it is rendered, with its exit code where it brings one along.
 fn failed(error: impl Into<anyhow::Error>) -> String {

@@ -110,7 +110,7 @@ impl Asker<'_> {
                 }
             };
             if let Some(live) = facts.live.get_mut(&index) {
-                live.answered(policy, edited.contains_key(&index));
+                live.answered(policy, edited.get(&index));
             }
         }
         Ok(Some(edited))

@@ -192,9 +192,10 @@ impl Writer {
 fn finished(outcome: Outcome, draft: Draft) -> Finished {
     let outcome =
         if outcome == Outcome::Unchanged && !draft.left.is_empty() { Outcome::Refused } else { outcome };
-    let reason = (!draft.left.is_empty()).then(|| {
-        let more = if draft.left.len() > 1 { "fields that cannot" } else { "a field that cannot" };
-        format!("but for {more} be changed: {}", draft.left[0].message)
+    let reason = draft.left.first().map(|first| {
+        let what = if draft.left.len() > 1 { "fields that cannot" } else { "a field that cannot" };
+        let how_far = if outcome == Outcome::Refused { "differs only in" } else { "but for" };
+        format!("{how_far} {what} be changed: {}", first.message)
     });
     let notes = draft.kept.iter().map(|(field, manager)| match manager {
         Some(manager) => format!("{field} is left to `{manager}`"),

@@ -65,8 +65,8 @@ impl Writer {
         if let Err(mut finished) = self.wait_for_deletion(job.kind, job.key).await {
             finished.deletion_begun = true;
             finished.notes.push(
-                "its deletion has begun and ends when its finalizers are gone; --resume with this run's undo point \
-                 then makes the saved one"
+                "its deletion has begun and ends when its finalizers are gone; `restore --resume` then makes the \
+                 saved one"
                     .to_owned(),
             );
             return Ok(finished);

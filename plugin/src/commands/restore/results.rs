@@ -50,6 +50,12 @@ pub(super) fn outcomes(
     let of = |(index, object): (usize, &PlannedObject)| {
         let reason = object.decision.reason.clone();
         let (outcome, reason) = match (finished.get(&index), object.decision.action) {
+            // A dry run does not come to what a deletion waits for.
+            (Some(done), Action::Replace | Action::Delete)
+                if writer.mode == WriteMode::DryRun && done.reason.is_none() =>
+            {
+                (done.outcome, reason)
+            }
             (Some(done), _) => (done.outcome, done.reason.clone()),
             (None, Action::Unchanged) => (Outcome::Unchanged, reason),
             (None, Action::Ask) => (Outcome::NotTried, Some("you would be asked".to_owned())),

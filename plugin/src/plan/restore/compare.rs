@@ -72,13 +72,17 @@ impl Differing {
 }
 
 impl Difference {
-    /// The same, once another resolution was chosen.
-    pub fn resolved(&mut self, resolution: &Resolution) {
+    /// The same, once another resolution was chosen, and `edited` perhaps put in the place of the saved object.
+    pub fn resolved(&mut self, resolution: &Resolution, edited: Option<&Value>) {
         for field in &mut self.fields {
-            let stays = |path| resolution.leaves(&path, field.change, field.manager.as_deref());
-            field.stays = FieldPath::parse(&field.field).is_ok_and(stays);
+            let Ok(path) = FieldPath::parse(&field.field) else { continue };
+            if field.change == FieldChange::OnlyLive && edited.is_some_and(|it| path.get(it).is_some()) {
+                field.change = FieldChange::Set;
+            }
+            field.stays = resolution.leaves(&path, field.change, field.manager.as_deref());
         }
-        self.all_stay = self.more == 0 && self.fields.iter().all(|field| field.stays);
+        // In what is not among the fields the edited object may differ too.
+        self.all_stay = edited.is_none() && self.more == 0 && self.fields.iter().all(|field| field.stays);
     }
 }
 

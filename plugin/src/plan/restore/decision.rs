@@ -8,6 +8,7 @@ use crate::{
 use super::{
     Candidate, Origin, OwnerLink,
     facts::{Facts, Kinds},
+    finalizers::deletion_waits_for,
     rules::Rule,
 };
 
@@ -65,15 +66,9 @@ pub(super) fn decision(
             "a namespace is not replaced: everything in it would go; patch it instead",
         );
     }
-    match live {
-        Some(live) if decision.action == Action::Replace && !live.finalizers.is_empty() => {
-            let reason = decision.reason.unwrap_or_default();
-            let waits = format!(
-                "{reason}; its deletion waits until the controller of finalizer {} removes it",
-                live.finalizers.join(", ")
-            );
-            Decision::because(Action::Replace, waits)
-        }
+    let waits = live.and_then(|live| deletion_waits_for(live.finalizers.iter().map(String::as_str)));
+    match waits {
+        Some(waits) if decision.action == Action::Replace => decision.and(&waits),
         _ => decision,
     }
 }

@@ -68,12 +68,12 @@ impl LiveObject {
         }
     }
 
-    /// A person chose `policy`; an edited object is always written.
-    pub fn answered(&mut self, policy: ConflictPolicy, is_edited: bool) {
+    /// A person chose `policy`; an object that was edited is written as it was left.
+    pub fn answered(&mut self, policy: ConflictPolicy, edited: Option<&Value>) {
         let asked = Resolution::clone(&self.resolution);
         let resolution = Resolution { policy, decided_by: DecidedBy::Answer, ..asked };
-        if let Some(difference) = self.difference.as_mut().filter(|_| !is_edited) {
-            difference.resolved(&resolution);
+        if let Some(difference) = &mut self.difference {
+            difference.resolved(&resolution, edited);
         }
         self.resolution = Arc::new(resolution);
     }

@@ -12,6 +12,14 @@ use crate::{model::resource::GroupResource, plan::sanitize::own_finalizers};
 /// Finalizers that are remembered of a kind; a hostile restore point could have one for each object.
 const MOST_OF_A_KIND: usize = 64;
 
+/// What the deletion of an object with these finalizers, which are not Kubernetes' own, waits for.
+pub fn deletion_waits_for<'a>(finalizers: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    let finalizers: Vec<&str> = finalizers.into_iter().collect();
+    (!finalizers.is_empty()).then(|| {
+        format!("its deletion waits until the controller of finalizer {} removes it", finalizers.join(", "))
+    })
+}
+
 /// Finalizers of the kinds that carry them, without those of Kubernetes itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Finalizers(BTreeMap<GroupResource, BTreeSet<String>>);

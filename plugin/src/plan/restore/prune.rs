@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::{
     model::{object::ObjectKey, resource::ResourceType, restore_point::Manifest},
-    plan::{coverage::covers, map_namespace::NamespaceMap},
+    plan::{coverage::covers, map_namespace::NamespaceMap, sanitize::own_finalizers},
 };
 
 use super::{
@@ -36,6 +36,8 @@ pub struct Extra {
     pub target: ObjectKey,
     /// Its uid: another object of its name is not deleted.
     pub uid: String,
+    /// Finalizers that are not Kubernetes' own.
+    pub finalizers: Vec<String>,
 }
 
 impl Coverage<'_> {
@@ -55,6 +57,7 @@ impl Coverage<'_> {
             target: self.map.target_key(&saved_key),
             saved_key,
             uid: metadata["uid"].as_str().unwrap_or_default().to_owned(),
+            finalizers: own_finalizers(body).map(str::to_owned).collect(),
         })
     }
 }

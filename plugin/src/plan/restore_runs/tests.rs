@@ -144,3 +144,17 @@ fn what_takes_a_restore_back_and_what_takes_that_back_belong_together() {
     let ids: Vec<_> = found.iter().map(|run| run.undo_point.id.clone()).collect();
     assert_eq!(ids, ["c000", "d000", "e000"].map(id));
 }
+
+#[rstest]
+#[case::killed(vec![record(1, "a000", |_| {})], true)]
+#[case::interrupted(vec![record(1, "a000", |_| {}), result(2, "a000", "interrupted")], true)]
+#[case::finished(vec![record(1, "a000", |_| {}), result(2, "a000", "created")], false)]
+#[case::with_something_refused(vec![record(1, "a000", |_| {}), result(2, "a000", "refused")], false)]
+#[case::with_a_deletion_under_way(vec![record(1, "a000", |_| {}), result(2, "a000", "deleting")], true)]
+#[case::gone_on_with_after_that(vec![record(1, "a000", |_| {}), result(2, "a000", "deleting"),
+    record(3, "b000", |mark| mark.continues = Some(id("a000"))), result(4, "b000", "created")], false)]
+#[case::taken_back_after_that(vec![record(1, "a000", |_| {}), result(2, "a000", "deleting"),
+    undo(3, "b000", "a000"), result(4, "b000", "created")], false)]
+fn the_newest_restore_can_be_gone_on_with(#[case] records: Vec<RestorePoint>, #[case] can_be: bool) {
+    assert_eq!(latest_to_resume(&runs(&records), "here").is_ok(), can_be);
+}

@@ -13,7 +13,11 @@ use crate::{
         conflict::Decision,
         field_difference::differences,
         field_owner::FieldOwners,
-        restore::content::{Content, content},
+        restore::{
+            content::{Content, content},
+            deletion,
+        },
+        sanitize::own_finalizers,
     },
 };
 
@@ -57,6 +61,8 @@ pub struct Observed {
     pub changed_by: Option<String>,
     /// The volume with its data, if it is a claim.
     pub volume: Option<String>,
+    /// Finalizers that are not Kubernetes' own.
+    pub finalizers: Vec<String>,
 }
 
 impl Observed {
@@ -76,6 +82,7 @@ impl Observed {
             changed_by: last_other_manager(resource, live),
             deleting: metadata.get("deletionTimestamp").is_some(),
             volume: volume.map(str::to_owned),
+            finalizers: own_finalizers(live).map(str::to_owned).collect(),
             uid,
         }
     }
@@ -122,8 +129,9 @@ pub fn take_away(observed: Option<&Observed>, force: Force) -> Decision {
     if !observed.made_by_restore {
         return Decision::because(Action::Skip, "was not made by this restore");
     }
+    let decision = deletion(&observed.finalizers, "made by the restore");
     if force == Force::Yes {
-        return Decision::because(Action::Delete, "made by the restore");
+        return decision;
     }
     if !observed.untouched {
         return Decision::because(Action::Skip, changed(observed.changed_by.as_deref()));
@@ -134,7 +142,7 @@ pub fn take_away(observed: Option<&Observed>, force: Force) -> Decision {
             format!("volume `{volume}` may hold data written since; --force deletes it"),
         );
     }
-    Decision::because(Action::Delete, "made by the restore")
+    decision
 }
 
 fn changed(by: Option<&str>) -> String {

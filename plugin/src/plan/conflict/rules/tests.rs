@@ -161,16 +161,31 @@ fn an_answer_says_anew_what_stays() {
         found.difference.as_ref().unwrap().fields.iter().map(|field| field.stays).collect()
     };
     assert_eq!((found.resolution.policy, stays(&found)), (ConflictPolicy::Ask, vec![false, false]));
-    found.answered(ConflictPolicy::Skip, false);
+    found.answered(ConflictPolicy::Skip, None);
     assert_eq!(stays(&found), [false, false]);
-    found.answered(ConflictPolicy::Patch, false);
+    found.answered(ConflictPolicy::Patch, None);
     assert_eq!((found.resolution.decided_by.clone(), stays(&found)), (DecidedBy::Answer, vec![true, false]));
     let mut only_kept = saved.clone();
     only_kept["spec"]["replicas"] = live["spec"]["replicas"].clone();
-    for (is_edited, all_stay) in [(false, true), (true, false)] {
+    for (edited, all_stay) in [(None, true), (Some(&saved), false)] {
         let mut found = rules.compare(&target, &saved, &only_kept);
-        found.answered(ConflictPolicy::Patch, is_edited);
-        assert_eq!(found.difference.unwrap().all_stay, all_stay, "edited: {is_edited}");
+        found.answered(ConflictPolicy::Patch, edited);
+        assert_eq!(found.difference.unwrap().all_stay, all_stay, "edited: {edited:?}");
+    }
+}
+
+#[test]
+fn what_only_the_live_object_has_stays_unless_the_edited_one_states_it() {
+    let map = |data: Value| json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": data});
+    let (rules, _) = rules("- {policy: ask}");
+    let target = ObjectKey::new(GroupResource::new("configmaps", ""), Some("shop"), "a");
+    let (saved, live) = (map(json!({"key": "saved"})), map(json!({"key": "live", "new": "live"})));
+    for (edited, stays) in [(json!({"key": "mine"}), true), (json!({"key": "mine", "new": "mine"}), false)] {
+        let mut found = rules.compare(&target, &saved, &live);
+        found.answered(ConflictPolicy::Patch, Some(&map(edited)));
+        let fields = found.difference.unwrap().fields;
+        let told: Vec<_> = fields.iter().map(|it| (it.field.as_str(), it.stays)).collect();
+        assert_eq!(told, [("data.key", false), ("data.new", stays)]);
     }
 }
 

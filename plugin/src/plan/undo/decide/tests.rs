@@ -118,6 +118,7 @@ fn observed(ours: bool, untouched: bool) -> Observed {
         untouched,
         changed_by: Some("kubectl-edit".to_owned()),
         volume: None,
+        finalizers: Vec::new(),
     }
 }
 
@@ -143,6 +144,15 @@ fn what_was_not_there_is_taken_away(
 ) {
     assert_eq!(take_away(observed.as_ref(), Force::No).action, plain);
     assert_eq!(take_away(observed.as_ref(), Force::Yes).action, forced);
+}
+
+#[test]
+fn the_finalizers_that_a_deletion_waits_for_are_named() {
+    let held = Observed { finalizers: vec!["example.com/hold".to_owned()], ..observed(true, true) };
+    let decision = take_away(Some(&held), Force::No);
+    assert_eq!(decision.action, Action::Delete);
+    let reason = "made by the restore; its deletion waits until the controller of finalizer example.com/hold removes it";
+    assert_eq!(decision.reason.as_deref(), Some(reason));
 }
 
 #[test]
