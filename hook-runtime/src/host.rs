@@ -2,15 +2,16 @@
 //! and number it gives is bounded here.
 
 mod configuration;
+mod limits;
 mod log;
 mod mounts;
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc};
 
-use wasmtime::{StoreLimits, component::ResourceTable};
+use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxView, WasiView, sockets::SocketAddrUse};
 
-pub(crate) use self::{log::HookLog, mounts::Mounts};
+pub(crate) use self::{limits::Limits, log::HookLog, mounts::Mounts};
 use crate::{
     bindings::kubectl_backup::hook::types::{self, ErrorKind},
     configuration::HookConfiguration,
@@ -53,7 +54,7 @@ pub(crate) enum Folders {
 pub(crate) struct State {
     wasi: WasiCtx,
     table: ResourceTable,
-    pub(crate) limits: StoreLimits,
+    pub(crate) limits: Limits,
     grants: Arc<Grants>,
     log: Arc<HookLog>,
 }
@@ -64,7 +65,7 @@ impl State {
     pub(crate) fn new(
         grants: &Arc<Grants>,
         log: &Arc<HookLog>,
-        limits: StoreLimits,
+        limits: Limits,
         folders: Folders,
     ) -> wasmtime::Result<Self> {
         let granted = Arc::clone(grants);
@@ -86,7 +87,8 @@ impl State {
             })
             .stderr(log::Stderr(Arc::clone(log)))
             .build();
-        let table = ResourceTable::new();
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(limits::MOST_RESOURCES);
         Ok(Self { wasi, table, limits, grants: Arc::clone(grants), log: Arc::clone(log) })
     }
 }

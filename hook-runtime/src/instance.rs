@@ -9,7 +9,7 @@ use hook_protocol::{
     path::AfterRestore,
     receipt::{Consistency, Fact, FactValue, Need, Receipt},
 };
-use wasmtime::{Store, StoreLimitsBuilder};
+use wasmtime::Store;
 
 use crate::{
     bindings::{
@@ -18,15 +18,11 @@ use crate::{
         kubectl_backup::hook::types::{self, ErrorKind},
     },
     engine::{Engine, Hook},
-    host::{Folders, Grants, HookLog, State},
+    host::{Folders, Grants, HookLog, Limits, State},
 };
 
 /// What the engine copies out of a guest for one call: a receipt at its bounds has a quarter of it.
 const MOST_COPIED: usize = 1024 * 1024;
-/// Elements of a table: functions that can be called by pointer; a Python has 10,000.
-const MOST_ELEMENTS: usize = 100_000;
-/// Core instances, memories and tables that one component may be made of; a Python has about 30.
-const MOST_PARTS: usize = 64;
 /// Characters of a failure's message.
 const LONGEST_MESSAGE: usize = 2000;
 
@@ -57,16 +53,7 @@ pub(crate) enum Ended {
 
 impl Template {
     async fn instantiate(&self, folders: Folders) -> wasmtime::Result<Instance> {
-        let limits = StoreLimitsBuilder::new()
-            .memory_size(self.memory)
-            .table_elements(MOST_ELEMENTS)
-            .instances(MOST_PARTS)
-            .memories(MOST_PARTS)
-            .tables(MOST_PARTS)
-            // To be told that memory is short, a guest would need memory; the trap says it better.
-            .trap_on_grow_failure(true)
-            .build();
-        let state = State::new(&self.grants, &self.log, limits, folders)?;
+        let state = State::new(&self.grants, &self.log, Limits::new(self.memory), folders)?;
         let mut store = Store::new(self.engine.engine(), state);
         store.limiter(|state| &mut state.limits);
         store.set_hostcall_fuel(MOST_COPIED);

@@ -37,6 +37,9 @@ const OTHER_RELEASES: &str = "other_releases";
 const NODE_MODULES: &str = "KUBECTL_BACKUP_NODE_MODULES";
 const POSTGRESQL: &str = "KUBECTL_BACKUP_POSTGRESQL";
 
+/// Tells them where the runtime without a compiler is.
+const WITHOUT_COMPILER: &str = "KUBECTL_BACKUP_RUNTIME_WITHOUT_COMPILER";
+
 /// Arguments of `test`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct TestArgs {
@@ -53,11 +56,13 @@ pub(crate) fn run(args: &TestArgs) -> Result<()> {
     // Built first, so that no cluster idles beside the compiler.
     shell::run(&mut cargo(["test", "--workspace", "--no-run"]))?;
     shell::run(hooks::tests().arg("--no-run"))?;
+    let without_compiler = runtime_without_compiler()?;
     with_cluster("test", |cluster| {
         // One failure shall not hide another.
         let mut tests = cargo(["test", "--workspace", "--no-fail-fast", "--", "--include-ignored"]);
         tests.args(&args.filter).env(NAME_VARIABLE, cluster.name());
         tools.give(&mut tests)?;
+        tests.env(WITHOUT_COMPILER, &without_compiler);
         for (module, _) in &skipped {
             tests.args(["--skip", module]);
         }
@@ -72,6 +77,14 @@ pub(crate) fn run(args: &TestArgs) -> Result<()> {
         writeln!(io::stdout(), "\n{tally}").context("could not write to stdout")?;
         outcome
     })
+}
+
+/// Builds it, in a folder of its own: its dependencies have fewer features.
+fn runtime_without_compiler() -> Result<PathBuf> {
+    let folder = shell::target_folder().join("without-compiler");
+    let mut build = cargo(["build", "--package", "hook-runtime", "--no-default-features", "--locked"]);
+    shell::run(build.arg("--target-dir").arg(&folder))?;
+    Ok(folder.join("debug").join("hook-runtime"))
 }
 
 /// What tests of hooks need, where it could be installed.

@@ -36,6 +36,20 @@ fn an_instance_that_breaks_at_the_freeze_is_told(#[case] behaviour: &str, #[case
 }
 
 #[test]
+fn one_that_hoards_sockets_is_ended() {
+    let application = Application::start();
+    let runtime = Runtime::with_behaviour(&application, "hoard-at-freeze");
+    let mut client = runtime.connect();
+    assert_eq!(client.prepare(&json!({})).0, 200);
+    let (status, answer) = client.step("freeze");
+    assert_eq!((status, &answer["failure"]["kind"]), (502, &json!("broke")), "{answer}");
+    assert!(answer["failure"]["message"].as_str().unwrap().contains("no free keys"), "{answer}");
+    let closed = |events: &[String]| events.iter().filter(|event| event.ends_with(" closed")).count();
+    application.wait("all its sockets are closed", |state| (2..128).contains(&closed(&state.events)));
+    still_serves(&runtime);
+}
+
+#[test]
 fn the_text_of_a_panic_is_in_the_log() {
     let application = Application::start();
     let runtime = Runtime::with_behaviour(&application, "trap-at-prepare");

@@ -11,3 +11,4 @@ mod process;
 mod registry;
 mod restored;
 mod start;
+mod without_compiler;

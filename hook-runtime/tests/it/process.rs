@@ -17,6 +17,8 @@ use tempfile::TempDir;
 /// Far beyond what is waited for, so that a busy machine fails nothing.
 const PATIENCE: Duration = Duration::from_mins(1);
 
+const PROGRAM: &str = env!("CARGO_BIN_EXE_hook-runtime");
+
 /// A runtime with one hook.
 pub(crate) struct Runtime {
     hook: String,
@@ -47,13 +49,18 @@ impl Runtime {
         // JSON is YAML.
         std::fs::write(folder.path().join("hooks.yaml"), configuration.to_string())
             .expect("a file can be written");
-        let (child, log) = spawn(folder.path(), options);
+        let (child, log) = spawn(Path::new(PROGRAM), folder.path(), options);
         Self { hook: name.to_owned(), child, log, folder }
     }
 
     /// Again with the same configuration, as a container that is restarted.
     pub(crate) fn restart(&mut self) {
-        (self.child, self.log) = spawn(self.folder.path(), &[]);
+        self.restart_as(Path::new(PROGRAM));
+    }
+
+    /// Again, by another build of the program.
+    pub(crate) fn restart_as(&mut self, program: &Path) {
+        (self.child, self.log) = spawn(program, self.folder.path(), &[]);
     }
 
     pub(crate) fn connect(&self) -> Client {
@@ -110,8 +117,8 @@ impl Runtime {
 }
 
 /// The process, and what it logs.
-fn spawn(folder: &Path, options: &[&str]) -> (Child, Arc<(Mutex<Log>, Condvar)>) {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_hook-runtime"))
+fn spawn(program: &Path, folder: &Path, options: &[&str]) -> (Child, Arc<(Mutex<Log>, Condvar)>) {
+    let mut child = Command::new(program)
         .arg("--config")
         .arg(folder.join("hooks.yaml"))
         .args(options)

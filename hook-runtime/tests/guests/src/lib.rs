@@ -77,6 +77,11 @@ fn misbehave(step: &str) -> Result<(), Error> {
         "sleep" => loop {
             std::thread::sleep(Duration::from_secs(3600));
         },
+        "hoard" => {
+            let address: SocketAddr = setting("address").parse().expect("an address");
+            let hoard: Vec<_> = (0..10_000).map(|_| TcpStream::connect(address)).collect();
+            Err(failed(ErrorKind::Failed, format!("the guest has {} sockets", hoard.iter().flatten().count())))
+        }
         "eat" => {
             let mut eaten = Vec::new();
             loop {
