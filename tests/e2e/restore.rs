@@ -6,6 +6,7 @@ mod finalizers;
 mod hold;
 mod order;
 mod readiness;
+mod redefined;
 mod renaming;
 mod rules;
 mod stopped;

@@ -59,6 +59,18 @@ impl Pauses {
     }
 }
 
+/// `kind` as its definition serves it: one that was replaced by another may not serve the version that was there before.
+fn at_a_served_version(kind: &ResourceType, definition: &Value) -> ResourceType {
+    let versions = definition["spec"]["versions"].as_array().into_iter().flatten();
+    let served: Vec<&str> =
+        versions.filter(|it| it["served"] == true).filter_map(|it| it["name"].as_str()).collect();
+    let version = match served.first() {
+        Some(first) if !served.contains(&kind.version.as_str()) => *first,
+        _ => &kind.version,
+    };
+    ResourceType { version: version.to_owned(), ..kind.clone() }
+}
+
 impl Cluster {
     /// Waits until a custom resource definition is established and discovery lists its kind.
     pub async fn wait_until_served(
@@ -75,7 +87,8 @@ impl Cluster {
             if let Some(problem) = name_conflict(&body) {
                 return Err(WaitError::Never(problem));
             }
-            if condition(&body, "Established") && self.lists(kind).await? {
+            let kind = kind.map(|kind| at_a_served_version(kind, &body));
+            if condition(&body, "Established") && self.lists(kind.as_ref()).await? {
                 return Ok(());
             }
             if !pauses.pause().await {

@@ -7,13 +7,13 @@ use super::{reason, state};
 use crate::world::{World, unique};
 
 /// A custom kind `Widget` that is served at one version, and with it knows `spec.size` only or anything.
-struct Widgets<'world> {
-    world: &'world World,
-    group: String,
+pub(super) struct Widgets<'world> {
+    pub(super) world: &'world World,
+    pub(super) group: String,
 }
 
 impl Widgets<'_> {
-    fn serve(&self, version: &str, spec: &Value) {
+    pub(super) fn serve(&self, version: &str, spec: &Value) {
         let definition = json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
             "metadata": {"name": self.resource()},
             "spec": {"group": self.group, "scope": "Namespaced",
@@ -27,11 +27,11 @@ impl Widgets<'_> {
         });
     }
 
-    fn stop(&self) {
+    pub(super) fn stop(&self) {
         self.world.kubectl(&["delete", "crd", &self.resource(), "--timeout=60s"]).success();
     }
 
-    fn resource(&self) -> String {
+    pub(super) fn resource(&self) -> String {
         format!("widgets.{}", self.group)
     }
 
