@@ -1,5 +1,6 @@
 //! Each conflict policy against each kind that has its own rules, on a real API server, compared field by field.
 
+mod asked;
 mod fields;
 mod prune;
 mod rename;

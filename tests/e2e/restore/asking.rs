@@ -14,7 +14,7 @@ use crate::world::{Output, World, unique};
 
 impl World {
     /// Runs the binary with a terminal of its own (`script` of util-linux), on which `typed` is typed.
-    fn on_a_terminal(&self, arguments: &[&str], editor: &str, typed: &[u8]) -> Output {
+    pub(crate) fn on_a_terminal(&self, arguments: &[&str], editor: &str, typed: &[u8]) -> Output {
         let binary = self.command::<&str>(&[]);
         let words = [binary.get_program().to_str().unwrap()].into_iter().chain(arguments.iter().copied());
         let line: Vec<_> = words.map(|word| format!("'{word}'")).collect();
@@ -65,7 +65,7 @@ impl World {
     }
 
     /// `restore` with `ask`, `typed` as its answers.
-    fn asked(&self, editor: &str, typed: &str) -> Output {
+    pub(crate) fn asked(&self, editor: &str, typed: &str) -> Output {
         let latest = format!("latest:{}", self.namespace());
         self.on_a_terminal(&["restore", &latest, "--yes", "--on-conflict=ask"], editor, typed.as_bytes())
     }
