@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::versions::Widgets;
+use super::{reason, state, versions::Widgets};
 use crate::world::{World, unique};
 
 #[test]
@@ -25,9 +25,15 @@ fn a_replaced_definition_is_waited_for_at_a_version_that_it_serves() {
     let kinds = format!("{},crd", widgets.resource());
     let restore = || world.restore(&["--include", &kinds, "--on-conflict=replace"]);
     let restored = restore();
-    assert!(!restored.stdout.contains("not served"), "{restored:?}");
+    assert!(!restored.stdout.contains("made, but not served"), "{restored:?}");
     assert_ne!(versions(), before);
     let undone = world.kubectl_backup(&["undo", "--yes"]).success();
-    assert!(!undone.stderr.contains("not served"), "{undone:?}");
+    assert!(!undone.stderr.contains("made, but not served"), "{undone:?}");
     assert_eq!(versions(), before);
+
+    let name = format!("widget.{}/w", widgets.group);
+    let restored = restore().exits_with(3).json();
+    assert!(reason(&restored, &name).contains("restore again to make it"), "{restored:#}");
+    let again = restore().success().json();
+    assert_eq!(state(&again, &name), "created");
 }

@@ -4,10 +4,11 @@ use serde_json::{Value, json};
 
 use crate::{
     cluster::{Propagation, RequestError, WriteError, WriteMode},
+    commands::conversion::definitions,
     model::{
         object::ObjectKey,
         resource::{GroupResource, ResourceType},
-        restoration::Outcome,
+        restoration::{Action, Outcome},
     },
     plan::{
         restore::{
@@ -205,9 +206,22 @@ impl Writer {
         }))
     }
 
+    /// Whether the plan replaces the definition of a custom kind: its objects are planned for what was served before.
+    fn redefines(&self, resource: &GroupResource) -> bool {
+        let definition = ObjectKey::new(definitions(), None, &resource.to_string());
+        let planned = self.plan.find(&definition).map(|index| &self.plan.objects[index]);
+        planned.is_some_and(|definition| definition.decision.action == Action::Replace)
+    }
+
     /// After the last try: what was deleted and could not be replaced is put back.
     pub(super) async fn give_up(&self, job: &Job<'_>, course: Course, error: &WriteError) -> Finished {
         let mut refused = Finished::refused(error);
+        if error.source.is_not_found() && self.redefines(&job.kind.resource) {
+            refused.reason = Some(format!(
+                "{} is not served any more since its definition was replaced; restore again to make it",
+                job.kind.api_version()
+            ));
+        }
         let Some(mut before) = course.deleted else { return refused };
         let as_it_was = SanitizeContext { keep_allocations: true, ..SanitizeContext::default() };
         sanitize(&job.kind.resource, &mut before, &as_it_was);
