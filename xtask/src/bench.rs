@@ -13,9 +13,22 @@ pub(crate) struct BenchArgs {
 }
 
 pub(crate) fn run(args: &BenchArgs) -> Result<()> {
+    if args.arguments.first().is_some_and(|first| first == "hooks") {
+        return hooks();
+    }
     build()?;
     let mut bench = cargo(["run", "--release", "--package", "bench", "--"]);
     shell::run(bench.args(&args.arguments))
+}
+
+/// The runtime, and the hooks beside the databases' own clients.
+fn hooks() -> Result<()> {
+    let folder = shell::target_folder().join("without-compiler");
+    let mut build =
+        cargo(["build", "--package", "hook-runtime", "--no-default-features", "--profile", "dist"]);
+    shell::run(build.arg("--target-dir").arg(&folder))?;
+    let mut bench = cargo(["bench", "--package", "hook-runtime", "--bench", "hooks", "--profile", "dist"]);
+    shell::run(bench.env("KUBECTL_BACKUP_RUNTIME_WITHOUT_COMPILER", folder.join("dist/hook-runtime")))
 }
 
 /// The binary that is measured and the one that measures.

@@ -17,7 +17,7 @@ use tempfile::TempDir;
 /// Far beyond what is waited for, so that a busy machine fails nothing.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_hook-runtime");
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_hook-runtime");
 
 /// A runtime with one hook.
 pub(crate) struct Runtime {
@@ -58,6 +58,18 @@ impl Runtime {
         self.restart_as(Path::new(PROGRAM));
     }
 
+    /// Ends it at once.
+    pub(crate) fn stop(&mut self) {
+        // It may be gone already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// Of the process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Again, by another build of the program.
     pub(crate) fn restart_as(&mut self, program: &Path) {
         (self.child, self.log) = spawn(program, self.folder.path(), &[]);
@@ -91,7 +103,7 @@ impl Runtime {
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
-        let id = i32::try_from(self.child.id()).expect("ids are small");
+        let id = i32::try_from(self.id()).expect("ids are small");
         kill_process(Pid::from_raw(id).expect("it has an id"), signal).expect("it can be signalled");
     }
 
@@ -142,9 +154,7 @@ fn spawn(program: &Path, folder: &Path, options: &[&str]) -> (Child, Arc<(Mutex<
 
 impl Drop for Runtime {
     fn drop(&mut self) {
-        // It may be gone already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.stop();
     }
 }
 

@@ -157,10 +157,17 @@ impl Server {
     }
 
     fn psql(&self, statement: &str) -> Command {
+        let mut psql = self.psql_session();
+        psql.arg("--command").arg(statement);
+        psql
+    }
+
+    /// A client that takes statements from its standard input.
+    pub(crate) fn psql_session(&self) -> Command {
         let mut psql = release::client();
         psql.args(["--no-psqlrc", "--tuples-only", "--no-align", "--quiet", "--set=ON_ERROR_STOP=1"]);
         psql.args(["--username=postgres", "--dbname=postgres", "--host"]).arg(self.folder.path());
-        psql.arg("--port").arg(self.port.to_string()).arg("--command").arg(statement);
+        psql.arg("--port").arg(self.port.to_string());
         psql
     }
 }
