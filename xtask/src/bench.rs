@@ -24,11 +24,10 @@ pub(crate) fn run(args: &BenchArgs) -> Result<()> {
 /// The runtime, and the hooks beside the databases' own clients.
 fn hooks() -> Result<()> {
     let folder = shell::target_folder().join("without-compiler");
-    let mut build =
-        cargo(["build", "--package", "hook-runtime", "--no-default-features", "--profile", "dist"]);
+    let mut build = cargo(["build", "--package", "hook-runtime", "--no-default-features", "--release"]);
     shell::run(build.arg("--target-dir").arg(&folder))?;
-    let mut bench = cargo(["bench", "--package", "hook-runtime", "--bench", "hooks", "--profile", "dist"]);
-    shell::run(bench.env("KUBECTL_BACKUP_RUNTIME_WITHOUT_COMPILER", folder.join("dist/hook-runtime")))
+    let mut bench = cargo(["bench", "--package", "hook-runtime", "--bench", "hooks", "--profile", "release"]);
+    shell::run(bench.env("KUBECTL_BACKUP_RUNTIME_WITHOUT_COMPILER", folder.join("release/hook-runtime")))
 }
 
 /// The binary that is measured and the one that measures.
