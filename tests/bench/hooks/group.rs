@@ -28,7 +28,7 @@ impl Connect for Runtimes {
 
 pub(crate) fn measure() -> Vec<Row> {
     let (postgres, mariadb, redis) =
-        (postgres::Server::primary(), mariadb::Server::new(), redis::Server::start(true));
+        (postgres::Server::primary(), mariadb::Server::new(), redis::Server::start(false));
     let members = [
         ("postgres", Runtime::with_hook("postgres", &postgres.hook(), postgres::PASSWORD)),
         ("mariadb", mariadb.runtime()),
