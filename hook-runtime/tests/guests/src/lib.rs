@@ -80,7 +80,10 @@ fn misbehave(step: &str) -> Result<(), Error> {
         "hoard" => {
             let address: SocketAddr = setting("address").parse().expect("an address");
             let hoard: Vec<_> = (0..10_000).map(|_| TcpStream::connect(address)).collect();
-            Err(failed(ErrorKind::Failed, format!("the guest has {} sockets", hoard.iter().flatten().count())))
+            Err(failed(
+                ErrorKind::Failed,
+                format!("the guest has {} sockets", hoard.iter().flatten().count()),
+            ))
         }
         "eat" => {
             let mut eaten = Vec::new();
