@@ -13,10 +13,11 @@ use hooks_sdk::{
     Stream,
 };
 
-const ADDRESS: Setting<SocketAddr> = Setting::required("address", "where the application listens, in numbers");
+const ADDRESS: Setting<SocketAddr> =
+    Setting::required("address", "where the application listens, in numbers");
 
 /// Bytes of an answer: what a server says without end must not fill the memory.
-const LONGEST_ANSWER: u64 = 1024;
+const LONGEST_ANSWER: usize = 1024;
 
 /// The connection to the application, from `prepare` to `thaw`.
 #[derive(Default)]
@@ -76,11 +77,16 @@ impl Application {
 fn ask(stream: &mut Stream, word: &str) -> Result<String> {
     let attempt = || format!("say `{word}` to the application");
     stream.write_all(format!("{word}\n").as_bytes()).attempt(attempt)?;
-    let mut answer = String::new();
-    for byte in stream.take(LONGEST_ANSWER).bytes() {
-        match byte.attempt(attempt)? {
-            b'\n' => return Ok(answer),
-            byte => answer.push(char::from(byte)),
+    let mut answer = Vec::new();
+    while answer.len() < LONGEST_ANSWER {
+        let mut chunk = [0; 128];
+        let count = stream.read(&mut chunk).attempt(attempt)?;
+        if count == 0 {
+            break;
+        }
+        answer.extend_from_slice(&chunk[..count]);
+        if let Some(end) = answer.iter().position(|byte| *byte == b'\n') {
+            return Ok(String::from_utf8_lossy(&answer[..end]).into_owned());
         }
     }
     Err(Error::failed(format!("could not {}: no line came back", attempt())))
