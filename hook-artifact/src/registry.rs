@@ -49,6 +49,12 @@ pub enum RegistryError {
     /// A digest where a tag belongs.
     #[error("`{0}` names a digest; push to a tag, and pin what is printed")]
     Pinned(String),
+    /// No client, because TLS needs authorities to trust, and there are none.
+    #[error(
+        "could not make ready to speak to the registry of `{0}`: without certificates of authorities nobody can be trusted; an \
+         image has them in /etc/ssl/certs/ca-certificates.crt, or where SSL_CERT_FILE says"
+    )]
+    Client(String, #[source] Box<OciDistributionError>),
     /// The registry refused, or did not answer.
     #[error("could not {0} `{1}`")]
     Registry(&'static str, String, #[source] Box<OciDistributionError>),
@@ -122,7 +128,7 @@ fn is_sha256(digest: &str) -> bool {
 pub async fn pull(image: &Pinned, credentials: &Credentials) -> Result<Vec<u8>, RegistryError> {
     let shown = image.to_string();
     let failed = |error| RegistryError::Registry("pull", shown.clone(), Box::new(error));
-    let client = client(&image.0);
+    let client = client(&image.0)?;
     let auth = credentials.of(image.0.registry());
     let (body, _) = client.pull_manifest_raw(&image.0, &auth, &[MANIFEST]).await.map_err(failed)?;
     // The client compares too; what the sandbox runs hangs on this, so it is not left to others.
@@ -159,7 +165,7 @@ pub async fn push(
     let manifest = layout::manifest(&inspected, &configuration);
     let body = serde_json::to_vec(&manifest).map_err(json)?;
     let failed = |error| RegistryError::Registry("push", shown.clone(), Box::new(error));
-    let client = client(&image.0);
+    let client = client(&image.0)?;
     let auth = credentials.of(image.0.registry());
     client.auth(&image.0, &auth, RegistryOperation::Push).await.map_err(failed)?;
     client.store_auth_if_needed(image.0.resolve_registry(), &auth).await;
@@ -172,7 +178,7 @@ pub async fn push(
 }
 
 /// A registry on this machine speaks plain HTTP, as everywhere in this field; every other one TLS.
-fn client(image: &Reference) -> Client {
+fn client(image: &Reference) -> Result<Client, RegistryError> {
     // Whoever else set a provider of cryptography set the same one.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let registry = image.resolve_registry();
@@ -180,12 +186,14 @@ fn client(image: &Reference) -> Client {
     let here = host == "localhost"
         || host.trim_matches(['[', ']']).parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback());
     let protocol = if here { ClientProtocol::Http } else { ClientProtocol::Https };
-    Client::new(ClientConfig {
+    let config = ClientConfig {
         protocol,
         connect_timeout: Some(PATIENCE),
         read_timeout: Some(PATIENCE),
         ..ClientConfig::default()
-    })
+    };
+    // `Client::new` panics where this is an error, which it is without certificates, for plain HTTP too.
+    Client::try_from(config).map_err(|error| RegistryError::Client(image.to_string(), Box::new(error)))
 }
 
 /// Takes no more than a component has, whatever the registry goes on sending.

@@ -26,13 +26,13 @@ impl Home {
     }
 
     fn hooks(&self, arguments: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_kubectl-backup"))
-            .arg("hooks")
-            .args(arguments)
-            .env_clear()
-            .env("HOME", self.0.path())
-            .output()
-            .expect("the program starts")
+        self.command(arguments).output().expect("the program starts")
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kubectl-backup"));
+        command.arg("hooks").args(arguments).env_clear().env("HOME", self.0.path());
+        command
     }
 }
 
@@ -87,6 +87,17 @@ fn a_reference_that_is_none_is_a_wrong_word() {
     let file = home.file("shop.wasm", &hook());
     let (code, _, stderr) = told(&home.hooks(&["push", shown(&file), "Not A Reference"]));
     assert_eq!(code, Some(2), "{stderr}");
+}
+
+#[test]
+fn a_machine_that_trusts_nobody_is_told_what_it_lacks() {
+    let home = Home::new();
+    let file = home.file("shop.wasm", &hook());
+    let mut push = home.command(&["push", shown(&file), "127.0.0.1:1/hooks/shop:1.0.0"]);
+    push.env("SSL_CERT_FILE", "/dev/null").env("SSL_CERT_DIR", "/dev/null");
+    let (code, _, stderr) = told(&push.output().expect("the program starts"));
+    assert_eq!(code, Some(1), "{stderr}");
+    assert!(stderr.contains("certificates of authorities"), "{stderr}");
 }
 
 #[test]
