@@ -241,6 +241,9 @@ pub struct HookStatus {
     pub freezes: String,
     /// What ends its freeze when nobody does.
     pub expiry: crate::lease::Expiry,
+    /// What the configuration grants it.
+    #[serde(default)]
+    pub grants: Grants,
     /// Where its lease is.
     pub state: crate::lease::Stage,
     /// The restore point that it is held for.
@@ -249,6 +252,23 @@ pub struct HookStatus {
     /// How the last lease ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<Ending>,
+}
+
+/// What the configuration grants a hook, by name: values of secrets and paths stay in the pod.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Grants {
+    /// Addresses that it may connect to.
+    pub connect: Vec<String>,
+    /// Secrets that it may read.
+    pub secrets: Vec<String>,
+    /// Mounts that it may have frozen.
+    pub mounts: Vec<String>,
+    /// Folders that it may read and write after a restore.
+    pub folders: Vec<String>,
+    /// MiB of memory that it may use.
+    #[serde(rename = "memoryMiB")]
+    pub memory: u32,
 }
 
 /// Why a message cannot be taken.

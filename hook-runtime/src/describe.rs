@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use hook_protocol::lease::Expiry;
+use hook_protocol::{lease::Expiry, message::Grants};
 
 use crate::{
     bindings::kubectl_backup::hook::types::{self, Description, Grant, Setting, SettingKind},
@@ -33,7 +33,8 @@ pub(crate) async fn describe(
     grants(&described, configuration).map_err(unfit)?;
     let component = shown(&format!("{} {}", described.name, described.version));
     let expiry = expiry(&described, configuration);
-    Ok((Described { component, freezes: shown(&described.freezes), expiry }, values))
+    let (freezes, grants) = (shown(&described.freezes), granted(configuration));
+    Ok((Described { component, freezes, grants, expiry }, values))
 }
 
 /// A frozen file system outlives everybody, whatever the hook says.
@@ -73,6 +74,16 @@ fn settings(
         values.insert(setting.name.clone(), value.clone());
     }
     Ok(values)
+}
+
+fn granted(configuration: &HookConfiguration) -> Grants {
+    Grants {
+        connect: configuration.connect.iter().map(ToString::to_string).collect(),
+        secrets: configuration.secrets.keys().cloned().collect(),
+        mounts: configuration.mounts.keys().cloned().collect(),
+        folders: configuration.folders.keys().cloned().collect(),
+        memory: configuration.memory,
+    }
 }
 
 /// What a hook cannot work without is missed now, not at the freeze.

@@ -12,7 +12,7 @@ use hook_protocol::{
     lease::{
         Action, Call, ConnectionId, Ending, Event, Expiry, Lease, Moment, Outcome, Refusal, Reply, Stage,
     },
-    message::{Answer, Failure, FailureKind, HookStatus, Restored, Terms},
+    message::{Answer, Failure, FailureKind, Grants, HookStatus, Restored, Terms},
     path::AfterRestore,
     receipt::Receipt,
 };
@@ -46,11 +46,12 @@ pub(crate) enum Message {
     Status(oneshot::Sender<HookStatus>),
 }
 
-/// What a hook says of itself, for people.
+/// What a hook says of itself, and what it was granted, for people.
 #[derive(Debug, Clone)]
 pub(crate) struct Described {
     pub(crate) component: String,
     pub(crate) freezes: String,
+    pub(crate) grants: Grants,
     pub(crate) expiry: Expiry,
 }
 
@@ -368,6 +369,7 @@ impl Keeper {
             name: self.name.clone(),
             component: self.described.component.clone(),
             freezes: self.described.freezes.clone(),
+            grants: self.described.grants.clone(),
             expiry: self.described.expiry,
             state: self.lease.stage(),
             held_for: self.lease.held_for().map(str::to_owned),

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use hook_protocol::{
     lease::{Ending, Expiry, Stage},
-    message::HookStatus,
+    message::{Grants, HookStatus},
 };
 
 use super::{
@@ -44,6 +44,7 @@ pub fn status(rows: &[(&str, &str, &HookStatus)], wide: bool) -> Table {
 /// All that a runtime says of a hook, in the manner of `kubectl describe`.
 pub fn show(pod: &str, port: u16, hook: &HookStatus) -> String {
     let last = hook.last.as_ref();
+    let Grants { connect, secrets, mounts, folders, memory } = &hook.grants;
     let facts = [
         ("Hook", hook.name.clone()),
         ("Pod", pod.to_owned()),
@@ -51,6 +52,11 @@ pub fn show(pod: &str, port: u16, hook: &HookStatus) -> String {
         ("Component", shortened(&hook.component)),
         ("Freezes", shortened(&hook.freezes)),
         ("Expiry", expiry(hook.expiry).to_owned()),
+        ("Connects to", names(connect)),
+        ("Secrets", names(secrets)),
+        ("Mounts", names(mounts)),
+        ("Folders", names(folders)),
+        ("Memory", format!("{memory} MiB")),
         ("State", stage(hook.state).to_owned()),
         ("Held for", shortened(hook.held_for.as_deref().unwrap_or(NONE))),
         ("Last", last.map_or_else(|| NONE.to_owned(), |last| shortened(&last.restore_point))),
@@ -93,6 +99,10 @@ fn ending(ending: &Ending) -> String {
     }
 }
 
+fn names(names: &[String]) -> String {
+    if names.is_empty() { NONE.to_owned() } else { shortened(&names.join(", ")) }
+}
+
 fn shortened(text: &str) -> String {
     match text.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{}…", &text[..end]),
@@ -114,6 +124,12 @@ mod tests {
             component: "postgres 1.0.0".to_owned(),
             freezes: "the\u{1b}[2J database".to_owned(),
             expiry: Expiry::SessionBound,
+            grants: Grants {
+                connect: vec!["127.0.0.1:5432".to_owned(), "[::1]:5432".to_owned()],
+                secrets: vec!["password".to_owned()],
+                memory: 32,
+                ..Grants::default()
+            },
             state,
             held_for: None,
             last,
@@ -136,6 +152,11 @@ mod tests {
         Component:   postgres 1.0.0
         Freezes:     the␛[2J database
         Expiry:      ends with the session that made it
+        Connects to: 127.0.0.1:5432, [::1]:5432
+        Secrets:     password
+        Mounts:      <none>
+        Folders:     <none>
+        Memory:      32 MiB
         State:       STUCK
         Held for:    <none>
         Last:        shop-1
