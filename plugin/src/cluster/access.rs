@@ -35,17 +35,19 @@ impl Cluster {
         .await
     }
 
-    /// Whether the caller may `verb` a subresource of pods, as `portforward`, in `namespace` (None: in all).
-    pub async fn may_on_pods(
+    /// The same of what is named as `kubectl auth can-i` takes it: `pods/portforward`, `deployments.apps`.
+    pub async fn may_named(
         &self,
         verb: &str,
-        subresource: &str,
+        name: &str,
         namespace: Option<&str>,
     ) -> Result<Access, RequestError> {
+        let (kind, subresource) = name.split_once('/').unwrap_or((name, ""));
+        let (resource, group) = kind.split_once('.').unwrap_or((kind, ""));
         self.ask(json!({
             "verb": verb,
-            "group": "",
-            "resource": "pods",
+            "group": group,
+            "resource": resource,
             "subresource": subresource,
             "namespace": namespace.unwrap_or_default(),
         }))

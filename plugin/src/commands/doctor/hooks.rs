@@ -15,6 +15,23 @@ use super::{permissions::selection, problem};
 /// The name of these findings.
 const CHECK: &str = "hooks";
 
+/// A right: what, and what to do with it.
+type Right = (&'static str, &'static [&'static str]);
+
+/// What asking a runtime needs. Servers up to 1.34 ask for `get`, later ones for `create`.
+const ASK: [Right; 1] = [("pods/portforward", &["get", "create"])];
+
+/// What `hooks inject` and `eject` need, as docs/hooks.md has it.
+const INJECT: [Right; 4] = [
+    ("deployments.apps", &["get", "patch"]),
+    ("statefulsets.apps", &["get", "patch"]),
+    ("daemonsets.apps", &["get", "patch"]),
+    ("configmaps", &["get", "patch", "create", "delete"]),
+];
+
+/// What `hooks attach` needs; the annotation is on the pod itself.
+const ATTACH: [Right; 2] = [("pods/ephemeralcontainers", &["patch"]), ("pods", &["get", "patch"])];
+
 /// Judges the hooks, where the selection has any.
 pub(super) async fn examine(args: &DoctorArgs, cluster: &Cluster, findings: &mut Vec<Finding>) {
     let selection = selection(args, cluster);
@@ -56,28 +73,42 @@ pub(super) async fn examine(args: &DoctorArgs, cluster: &Cluster, findings: &mut
 async fn lacking(cluster: &Cluster, namespaces: &BTreeSet<&str>) -> Result<Vec<Finding>, RequestError> {
     let mut findings = Vec::new();
     for namespace in namespaces {
-        let mut verbs = Vec::new();
-        // Servers up to 1.34 ask for the one, later ones for the other.
-        for verb in ["get", "create"] {
-            if let Access::Denied(_) = cluster.may_on_pods(verb, "portforward", Some(namespace)).await? {
-                verbs.push(verb);
-            }
-        }
-        if !verbs.is_empty() {
+        if let Some(denied) = denied(cluster, &ASK, namespace).await? {
             findings.push(Finding::new(
                 CHECK,
                 Level::Problem,
-                format!("you may not {} pods/portforward in namespace {namespace}", verbs.join(" and ")),
+                format!("you may not {denied} in namespace {namespace}"),
                 "ask for both rights, or make backups with --hooks off",
             ));
         }
-        let attach = cluster.may_on_pods("patch", "ephemeralcontainers", Some(namespace)).await?;
-        if let Access::Denied(_) = attach {
-            findings.push(Finding::ok(
-                CHECK,
-                format!("`hooks attach` is not for you in namespace {namespace}: it needs patch on pods/ephemeralcontainers"),
-            ));
+        for (verbs, rights) in [("inject` and `eject", &INJECT[..]), ("attach", &ATTACH)] {
+            if let Some(denied) = denied(cluster, rights, namespace).await? {
+                let message =
+                    format!("`hooks {verbs}` will be refused in namespace {namespace}: you may not {denied}");
+                findings.push(Finding::ok(CHECK, message));
+            }
         }
     }
     Ok(findings)
+}
+
+/// Those of these rights that the caller lacks, in words.
+async fn denied(
+    cluster: &Cluster,
+    rights: &[Right],
+    namespace: &str,
+) -> Result<Option<String>, RequestError> {
+    let mut denied = Vec::new();
+    for (name, verbs) in rights {
+        let mut lacking = Vec::new();
+        for verb in *verbs {
+            if let Access::Denied(_) = cluster.may_named(verb, name, Some(namespace)).await? {
+                lacking.push(*verb);
+            }
+        }
+        if !lacking.is_empty() {
+            denied.push(format!("{} {name}", lacking.join(" and ")));
+        }
+    }
+    Ok((!denied.is_empty()).then(|| denied.join(", ")))
 }
