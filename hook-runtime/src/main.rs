@@ -55,6 +55,9 @@ enum Verb {
         /// Where it listens
         #[arg(long, value_name = "ADDRESS", default_value_t = LISTEN)]
         listen: SocketAddr,
+        /// Succeed too while nobody listens there, as when it compiles its hooks: for what restarts it
+        #[arg(long)]
+        or_starting: bool,
     },
     /// Compile the hooks of a configuration into its cache, and end
     #[cfg(feature = "compiler")]
@@ -76,7 +79,7 @@ enum LogFormat {
 fn main() -> ExitCode {
     let options = Options::parse();
     match options.verb {
-        Some(Verb::Probe { listen }) => said(probe(listen)),
+        Some(Verb::Probe { listen, or_starting }) => said(probe(listen, or_starting)),
         #[cfg(feature = "compiler")]
         Some(Verb::Compile { config }) => said(compile(&config)),
         None => {

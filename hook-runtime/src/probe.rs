@@ -1,7 +1,7 @@
 //! Asks a running runtime whether it answers: the kubelet cannot reach the loopback of a pod, so its probes run this.
 
 use std::{
-    io::{Read as _, Write as _},
+    io::{ErrorKind, Read as _, Write as _},
     net::{SocketAddr, TcpStream},
     time::Duration,
 };
@@ -23,7 +23,10 @@ pub enum ProbeError {
 }
 
 /// Whether the runtime at this address answers. What is frozen makes no difference.
-pub fn probe(address: SocketAddr) -> Result<(), ProbeError> {
+///
+/// A runtime listens once it has its hooks, and may compile for minutes before. With `or_starting` a connection that is
+/// refused will do: who then runs has nothing frozen yet, and that nobody runs is seen without a probe.
+pub fn probe(address: SocketAddr, or_starting: bool) -> Result<(), ProbeError> {
     let ask = || -> std::io::Result<String> {
         let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
         stream.set_read_timeout(Some(PATIENCE))?;
@@ -33,7 +36,10 @@ pub fn probe(address: SocketAddr) -> Result<(), ProbeError> {
         stream.take(LONGEST).read_to_end(&mut answer)?;
         Ok(String::from_utf8_lossy(&answer).into_owned())
     };
-    let answer = ask().map_err(|error| ProbeError::Silent(address, error))?;
+    let answer = match ask() {
+        Err(error) if or_starting && error.kind() == ErrorKind::ConnectionRefused => return Ok(()),
+        answer => answer.map_err(|error| ProbeError::Silent(address, error))?,
+    };
     if answer.starts_with("HTTP/1.1 200 ") && answer.contains("alive") {
         return Ok(());
     }

@@ -1,6 +1,7 @@
 //! What whoever runs the program lives with: probes, metrics, logs for programs, and the cache of compiled hooks.
 
 use std::{
+    net::TcpListener,
     os::unix::fs::PermissionsExt as _,
     process::{Command, Output},
 };
@@ -13,9 +14,13 @@ use crate::{
     process::{Client, Runtime},
 };
 
-fn probe(address: &str) -> Output {
+fn probe(address: &str, more: &[&str]) -> Output {
     let program = env!("CARGO_BIN_EXE_hook-runtime");
-    Command::new(program).args(["probe", "--listen", address]).output().expect("the program starts")
+    Command::new(program)
+        .args(["probe", "--listen", address])
+        .args(more)
+        .output()
+        .expect("the program starts")
 }
 
 #[test]
@@ -24,18 +29,31 @@ fn a_probe_asks_whether_it_answers_whatever_is_frozen() {
     let runtime = Runtime::with_behaviour(&application, "honest");
     let mut client = runtime.connect();
     assert_eq!((client.prepare(&json!({})).0, client.step("freeze").0), (200, 200));
-    let alive = probe(&runtime.address("listening on ").to_string());
+    let alive = probe(&runtime.address("listening on ").to_string(), &[]);
     assert!(alive.status.success(), "{}", String::from_utf8_lossy(&alive.stderr));
 }
 
 #[test]
 fn a_probe_of_something_else_fails() {
-    let nobody = probe("127.0.0.1:1");
+    let nobody = probe("127.0.0.1:1", &[]);
     assert_eq!(nobody.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&nobody.stderr).contains("no answer of the runtime at `127.0.0.1:1`"));
     // It answers every line with its own.
     let application = Application::start();
-    assert_eq!(probe(&application.address().to_string()).status.code(), Some(1));
+    for more in [&[][..], &["--or-starting"]] {
+        assert_eq!(probe(&application.address().to_string(), more).status.code(), Some(1));
+    }
+}
+
+#[test]
+fn a_probe_that_restarts_leaves_a_runtime_alone_that_does_not_listen_yet_and_none_that_is_stuck() {
+    assert!(probe("127.0.0.1:1", &["--or-starting"]).status.success());
+    // The kernel takes the connection, as it does for a process that is stopped.
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let address = silent.local_addr().expect("it has an address").to_string();
+    let stuck = probe(&address, &["--or-starting"]);
+    assert_eq!(stuck.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&stuck.stderr).contains("no answer of the runtime"));
 }
 
 #[test]
