@@ -24,7 +24,7 @@ use crate::{
 };
 
 use super::{
-    inject::{configured, ended, secret},
+    inject::{configured, ended, keys, secret},
     workload::{agrees, documents, need_terminal},
 };
 
@@ -43,9 +43,8 @@ pub(super) async fn run(args: AttachArgs, session: &Session) -> anyhow::Result<E
     need_terminal(&args.change)?;
     let cluster = session.cluster().await?;
     let (kind, key, live) = pod(&args.pod, args.change.namespace.as_deref(), &cluster).await?;
-    let mut volumes: Vec<String> = secrets.values().map(|(volume, _)| volume.clone()).collect();
-    volumes.dedup();
-    suits(&live, &key.name, volumes.iter().chain(&args.components_from))?;
+    let volumes = keys(&secrets);
+    suits(&live, &key.name, volumes.keys().chain(&args.components_from))?;
     let sidecar = Sidecar {
         image: args.runtime.image.clone(),
         port: args.runtime.port,

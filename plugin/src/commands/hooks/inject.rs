@@ -1,7 +1,8 @@
 //! `kubectl backup hooks inject`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use hook_artifact::registry::Pinned;
 use hook_protocol::path::is_hook_name;
 use serde::Deserialize;
 use serde_json::Value;
@@ -26,8 +27,6 @@ pub(super) async fn run(args: InjectArgs, session: &Session) -> anyhow::Result<E
     let (hooks, configuration) = configured(&args.runtime, &secrets, true)?;
     let cluster = session.cluster().await?;
     let workload = Workload::find(&args.workload, args.change.namespace.as_deref(), &cluster).await?;
-    let mut mounted: Vec<String> = secrets.values().map(|(name, _)| name.clone()).collect();
-    mounted.dedup();
     let sidecar = Sidecar {
         image: args.runtime.image.clone(),
         port: args.runtime.port,
@@ -35,7 +34,7 @@ pub(super) async fn run(args: InjectArgs, session: &Session) -> anyhow::Result<E
         configuration,
         config_map: format!("{}-backup-hooks", workload.key.name),
         components: args.components_from.clone(),
-        secrets: mounted,
+        secrets: keys(&secrets),
     };
     let config_map = Applied {
         kind: workload.config_maps.clone(),
@@ -90,6 +89,9 @@ pub(super) fn configured(
             "lower-case letters, digits and `-`, as in postgres",
         ));
     }
+    if let Some(image) = &args.hook_image {
+        Pinned::parse(image).map_err(|error| UsageError::new(error.to_string()))?;
+    }
     let settings = args.settings.iter().map(|word| pair(word, "--setting", "NAME=VALUE"));
     let hook = HookWords {
         name: name.clone(),
@@ -100,6 +102,15 @@ pub(super) fn configured(
         secrets: secrets.clone(),
     };
     Ok((vec![name], configuration(&hook, args.port, keeps)))
+}
+
+/// What is read of each Secret, or volume: its keys.
+pub(super) fn keys(secrets: &BTreeMap<String, (String, String)>) -> BTreeMap<String, BTreeSet<String>> {
+    let mut keys = BTreeMap::<_, BTreeSet<_>>::new();
+    for (from, key) in secrets.values() {
+        keys.entry(from.clone()).or_default().insert(key.clone());
+    }
+    keys
 }
 
 /// What of a configuration must be known here.
@@ -156,6 +167,15 @@ mod tests {
     fn a_secret_is_a_key_of_a_secret() {
         let expected = ("password".to_owned(), ("db".to_owned(), "backup".to_owned()));
         assert_eq!(secret("password=db/backup").unwrap(), expected);
+    }
+
+    #[test]
+    fn a_secret_that_is_read_twice_is_one() {
+        let words = ["a=one/x", "b=two/x", "c=one/y", "d=one/x"];
+        let secrets = words.map(|word| secret(word).unwrap()).into();
+        let set = |keys: &[&str]| keys.iter().copied().map(str::to_owned).collect::<BTreeSet<_>>();
+        let expected = [("one".to_owned(), set(&["x", "y"])), ("two".to_owned(), set(&["x"]))];
+        assert_eq!(keys(&secrets), expected.into());
     }
 
     #[rstest]

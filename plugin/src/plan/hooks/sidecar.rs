@@ -2,7 +2,10 @@
 //!
 //! It gets no more than it needs: an ordinary user, nothing to write on, no capabilities, no token of the service account.
 
-use std::{collections::BTreeMap, net::SocketAddr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+};
 
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
@@ -27,6 +30,8 @@ const SECRETS_FOLDER: &str = "/secrets";
 const STATE_FOLDER: &str = "/var/lib/kubectl-backup";
 /// Where the kubelet puts the token of the service account, unless something is mounted there.
 const TOKEN_FOLDER: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
+/// The program, as the image has it on its PATH.
+const PROGRAM: &str = "hook-runtime";
 /// An ordinary user that no image of a database has.
 const USER: u32 = 65_532;
 
@@ -49,8 +54,8 @@ pub struct Sidecar {
     pub config_map: String,
     /// `ConfigMap` with the components.
     pub components: Option<String>,
-    /// Secrets that are mounted: name of the Secret.
-    pub secrets: Vec<String>,
+    /// Secrets that are mounted, and the keys that are read of each. In an ephemeral container, volumes of the pod.
+    pub secrets: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// One hook, as the command line says it.
@@ -127,6 +132,7 @@ impl Sidecar {
             "limits": { "cpu": "1", "memory": "256Mi" },
         });
         container["volumeMounts"] = self.mounts();
+        container["livenessProbe"] = self.liveness();
         json!({
             "metadata": { "annotations": annotations },
             "spec": { "initContainers": [container], "volumes": self.volumes() },
@@ -139,7 +145,7 @@ impl Sidecar {
         let mount =
             |volume: &str, path: String| json!({ "name": volume, "mountPath": path, "readOnly": true });
         let components = self.components.iter().map(|volume| mount(volume, COMPONENTS_FOLDER.to_owned()));
-        let secrets = self.secrets.iter().map(|volume| mount(volume, format!("{SECRETS_FOLDER}/{volume}")));
+        let secrets = self.secrets.keys().map(|volume| mount(volume, format!("{SECRETS_FOLDER}/{volume}")));
         let mounts: Vec<Value> = components.chain(secrets).collect();
         let mut container = self.container();
         // A `$` of its own is written twice.
@@ -148,6 +154,24 @@ impl Sidecar {
             container["volumeMounts"] = json!(mounts);
         }
         container
+    }
+
+    /// What restarts a runtime that is stuck, whatever is frozen. It can do the database no harm: told to end, a runtime thaws;
+    /// killed, it takes the session along, or the next one thaws by the record. One that compiles is left alone.
+    ///
+    /// The database has what it may take to end; the runtime needs no more than its own time, which is 25 s.
+    ///
+    /// There is no other probe. The containers after a native sidecar wait for its startup probe, and its readiness is that of
+    /// the pod: a runtime that fails would keep a database from starting, or take it out of its Services.
+    fn liveness(&self) -> Value {
+        let listen = format!("127.0.0.1:{}", self.port);
+        json!({
+            "exec": { "command": [PROGRAM, "probe", "--or-starting", "--listen", listen] },
+            "periodSeconds": 10,
+            "timeoutSeconds": 5,
+            "failureThreshold": 3,
+            "terminationGracePeriodSeconds": 30,
+        })
     }
 
     /// The annotations by which backups find the hooks of a pod.
@@ -184,7 +208,7 @@ impl Sidecar {
         if self.components.is_some() {
             mounts.push(mount(format!("{CONTAINER}-components"), COMPONENTS_FOLDER.to_owned()));
         }
-        for (index, secret) in self.secrets.iter().enumerate() {
+        for (index, secret) in self.secrets.keys().enumerate() {
             mounts.push(mount(format!("{CONTAINER}-secret-{index}"), format!("{SECRETS_FOLDER}/{secret}")));
         }
         mounts.push(mount(format!("{CONTAINER}-no-token"), TOKEN_FOLDER.to_owned()));
@@ -203,10 +227,11 @@ impl Sidecar {
                 "configMap": { "name": components },
             }));
         }
-        for (index, secret) in self.secrets.iter().enumerate() {
+        for (index, (secret, keys)) in self.secrets.iter().enumerate() {
+            let items: Vec<Value> = keys.iter().map(|key| json!({ "key": key, "path": key })).collect();
             volumes.push(json!({
                 "name": format!("{CONTAINER}-secret-{index}"),
-                "secret": { "secretName": secret },
+                "secret": { "secretName": secret, "items": items },
             }));
         }
         volumes.push(json!({ "name": format!("{CONTAINER}-no-token"), "emptyDir": { "sizeLimit": "1Mi" } }));
@@ -240,7 +265,7 @@ mod tests {
             configuration: configuration(&hook(), PORT, true),
             config_map: "db-backup-hooks".to_owned(),
             components: None,
-            secrets: vec!["db".to_owned()],
+            secrets: [("db".to_owned(), ["backup-password".to_owned()].into())].into(),
         }
     }
 
@@ -295,6 +320,25 @@ mod tests {
             template["spec"]["volumes"].as_array().unwrap().iter().map(|it| &it["name"]).collect();
         assert_eq!(volumes, mounts.iter().map(|mount| &mount["name"]).collect::<Vec<_>>());
         assert_eq!(template["metadata"]["annotations"][HOOKS], "postgres");
+        // Of a Secret only the key that was named.
+        let of_secret = &template["spec"]["volumes"][1]["secret"];
+        assert_eq!(of_secret["items"], json!([{ "key": "backup-password", "path": "backup-password" }]));
+    }
+
+    #[test]
+    fn a_stuck_runtime_is_restarted_and_the_database_waits_for_none() {
+        let sidecar = Sidecar { port: 9000, ..sidecar() };
+        let template = sidecar.template();
+        let container = &template["spec"]["initContainers"][0];
+        assert_eq!(
+            container["livenessProbe"]["exec"]["command"],
+            json!(["hook-runtime", "probe", "--or-starting", "--listen", "127.0.0.1:9000"])
+        );
+        // A database may have an hour to end.
+        assert_eq!(container["livenessProbe"]["terminationGracePeriodSeconds"], 30);
+        for probe in ["startupProbe", "readinessProbe"] {
+            assert!(container.get(probe).is_none(), "{probe}");
+        }
     }
 
     #[test]
@@ -309,7 +353,9 @@ mod tests {
             json!({ "name": "db", "mountPath": "/secrets/db", "readOnly": true })
         );
         // What the server refuses in an ephemeral container.
-        assert!(container.get("resources").is_none() && container.get("restartPolicy").is_none());
+        for field in ["resources", "restartPolicy", "livenessProbe"] {
+            assert!(container.get(field).is_none(), "{field}");
+        }
     }
 
     #[test]
