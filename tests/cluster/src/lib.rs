@@ -215,10 +215,10 @@ impl TestCluster {
         node::has_image(&node, &folder, name)
     }
 
-    /// Ends the first process of a container of the cluster's node.
-    pub(crate) fn kill_container(&self, id: &str) -> Result<()> {
+    /// Sends a signal to the first process of a container of the cluster's node.
+    pub(crate) fn signal_container(&self, id: &str, signal: &str) -> Result<()> {
         let (node, folder) = self.node()?;
-        node::kill_container(&node, &folder, id)
+        node::signal_container(&node, &folder, id, signal)
     }
 
     /// Runs a command in a container of the cluster's node, without its API server, and gives its stdout.

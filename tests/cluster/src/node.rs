@@ -195,9 +195,9 @@ pub(crate) fn has_image(node: &NodeRecord, folder: &Path, name: &str) -> Result<
     Ok(known.lines().any(|line| line == name))
 }
 
-/// Ends the first process of a container at once.
-pub(crate) fn kill_container(node: &NodeRecord, folder: &Path, id: &str) -> Result<()> {
-    stdout_of(ctr(node, folder).args(["tasks", "kill", "--signal=SIGKILL", id]))?;
+/// Sends a signal, as `SIGKILL`, to the first process of a container.
+pub(crate) fn signal_container(node: &NodeRecord, folder: &Path, id: &str, signal: &str) -> Result<()> {
+    stdout_of(ctr(node, folder).args(["tasks", "kill", "--signal", signal, id]))?;
     Ok(())
 }
 

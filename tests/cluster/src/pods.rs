@@ -156,7 +156,12 @@ impl Pods {
 
     /// Ends the first process of a container as `kill -9` does. Its kubelet starts it again, if the pod says so.
     pub fn kill_container(&self, pod: &str, container: &str) -> Result<()> {
-        self.cluster.kill_container(&self.container_id(pod, container)?)
+        self.cluster.signal_container(&self.container_id(pod, container)?, "SIGKILL")
+    }
+
+    /// Stops the first process of a container as a fault in it would: it is there, and does nothing more.
+    pub fn suspend_container(&self, pod: &str, container: &str) -> Result<()> {
+        self.cluster.signal_container(&self.container_id(pod, container)?, "SIGSTOP")
     }
 
     /// Deletes a pod and waits until it is gone.

@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File},
-    net::{SocketAddr, TcpListener, TcpStream},
+    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
     path::Path,
     process::{Child, Command, Stdio},
     thread,
@@ -32,17 +32,22 @@ pub struct Registry {
 impl Registry {
     /// For everybody.
     pub fn start() -> Result<Self> {
-        Self::start_with("")
+        Self::start_with(Ipv4Addr::LOCALHOST, "")
+    }
+
+    /// For everybody, and on every address of this machine: pods come by that of their node.
+    pub fn start_for_pods() -> Result<Self> {
+        Self::start_with(Ipv4Addr::UNSPECIFIED, "")
     }
 
     /// For [`USER`] with [`PASSWORD`] alone.
     pub fn start_with_password() -> Result<Self> {
-        Self::start_with("auth: { htpasswd: { realm: tests, path: FOLDER/users } }\n")
+        Self::start_with(Ipv4Addr::LOCALHOST, "auth: { htpasswd: { realm: tests, path: FOLDER/users } }\n")
     }
 
-    fn start_with(authentication: &str) -> Result<Self> {
+    fn start_with(listen: Ipv4Addr, authentication: &str) -> Result<Self> {
         let folder = tempfile::tempdir().context("could not make a folder for the registry")?;
-        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+        let address = TcpListener::bind((listen, 0))?.local_addr()?;
         let place = folder.path().display().to_string();
         let configuration = format!(
             "version: 0.1\nlog: {{ level: warn }}\nstorage: {{ filesystem: {{ rootdirectory: FOLDER/data }} }}\n\

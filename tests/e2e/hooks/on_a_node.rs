@@ -1,9 +1,11 @@
 //! Freezes through the API server in real pods. By the name of this module `cargo xtask test` leaves these tests out where
 //! no node can be.
 
+mod author;
 #[path = "../../../hook-runtime/tests/it/build.rs"]
 mod build;
 mod databases;
+mod stuck;
 
 use std::{
     path::{Path, PathBuf},
@@ -353,10 +355,19 @@ fn who_may_not_forward_ports_is_told_by_doctor_and_freezes_nothing() {
 /// A runtime that was started anew compiles its component first.
 fn wait_answering(world: &World, what: &str) {
     let deadline = Instant::now() + PATIENCE;
-    while world.kubectl_backup(&["hooks", "status", what]).code != 0 {
-        assert!(Instant::now() < deadline, "the runtime of {what} does not answer");
+    loop {
+        let status = world.kubectl_backup(&["hooks", "status", what]);
+        if status.code == 0 {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{}\n{}", status.stderr, said_in(world, what));
         thread::sleep(Duration::from_millis(500));
     }
+}
+
+/// What the containers of its pods log.
+fn said_in(world: &World, what: &str) -> String {
+    world.kubectl(&["logs", what, "--all-containers", "--prefix", "--tail=20"]).stdout
 }
 
 #[test]

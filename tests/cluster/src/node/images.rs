@@ -20,6 +20,9 @@ pub const DEBIAN: &str = "localhost/debian:1";
 /// The user of containers that run the node's own programs, and their group.
 pub const USER: u32 = 999;
 
+/// Certificates of the authorities that this machine trusts.
+const AUTHORITIES: &str = "/etc/ssl/certs/ca-certificates.crt";
+
 /// Those without which no pod of a test would start.
 pub(super) fn all(programs: &Programs) -> Result<Vec<Image>> {
     let pause = programs.kubernetes.join("pause");
@@ -63,17 +66,23 @@ pub fn load_program(cluster: &TestCluster, program: &Path) -> Result<String> {
     Ok(name)
 }
 
-/// An image with one program that is started as it is, and with the libraries that it is linked to.
+/// An image with one program that is started as it is, is on PATH by its name, and with the libraries that it is linked to.
 pub fn of_program(name: &str, program: &Path) -> Result<Image> {
     let content = fs::read(program).with_context(|| format!("could not read `{}`", program.display()))?;
+    let file = program.file_name().and_then(|name| name.to_str());
+    let file = file.with_context(|| format!("`{}` has no name for an image", program.display()))?;
     let mut image = users(Image::new(name))?.folder("tmp", 0o1777)?.file("program", 0o755, &content)?;
+    image = image.link(&format!("usr/local/bin/{file}"), "/program")?;
     // It fails, and prints nothing, for a program that is linked to none.
     let libraries = Command::new("ldd").arg(program).output().context("could not run ldd")?.stdout;
     for library in libraries_of(&String::from_utf8_lossy(&libraries)) {
         let content = fs::read(&library).with_context(|| format!("could not read `{library}`"))?;
         image = image.file(library.trim_start_matches('/'), 0o755, &content)?;
     }
-    Ok(image.entrypoint(&["/program"]))
+    // Without them nobody speaks TLS.
+    let authorities = fs::read(AUTHORITIES)
+        .with_context(|| format!("could not read `{AUTHORITIES}`: install ca-certificates"))?;
+    Ok(image.file(AUTHORITIES.trim_start_matches('/'), 0o644, &authorities)?.entrypoint(&["/program"]))
 }
 
 /// Paths in what ldd(1) prints: `libc.so.6 => /lib/libc.so.6 (0x…)`, or the loader's path alone.

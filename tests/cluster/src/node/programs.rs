@@ -25,7 +25,8 @@ const RUNTIME: [&str; 5] = [
 ];
 
 /// Programs of the system: name, and Debian's package; of MariaDB the parts that start nothing.
-const PACKAGED: [(&str, &str); 10] = [
+const PACKAGED: [(&str, &str); 11] = [
+    ("update-ca-certificates", "ca-certificates"),
     ("docker-registry", "docker-registry"),
     ("ip", "iproute2"),
     ("unshare", "util-linux"),
