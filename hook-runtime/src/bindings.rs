@@ -5,4 +5,9 @@ wasmtime::component::bindgen!({
     world: "application-hook",
     imports: { default: async },
     exports: { default: async },
+    // What the world takes of others is theirs.
+    with: {
+        "wasi:io": wasmtime_wasi::p2::bindings::io,
+        "wasi:tls": wasmtime_wasi_tls::p2::bindings,
+    },
 });

@@ -62,6 +62,9 @@ pub(crate) struct HookConfiguration {
     /// Addresses that it may connect to by TCP.
     #[serde(default)]
     pub(crate) connect: Vec<SocketAddr>,
+    /// How it may speak TLS with them.
+    #[serde(default)]
+    pub(crate) tls: Option<Tls>,
     /// Values of its settings.
     #[serde(default)]
     pub(crate) settings: BTreeMap<String, String>,
@@ -77,6 +80,30 @@ pub(crate) struct HookConfiguration {
     /// Memory that it may use.
     #[serde(default = "default_memory", rename = "memoryMiB")]
     pub(crate) memory: u32,
+}
+
+/// How TLS is spoken.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Tls {
+    /// A file of the certificates to trust, in PEM; without it those that the system trusts.
+    #[serde(default)]
+    pub(crate) ca: Option<PathBuf>,
+    #[serde(default)]
+    pub(crate) verify: Verify,
+}
+
+/// What is verified of a server.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Verify {
+    /// Its certificate, and the name in it.
+    #[default]
+    Full,
+    /// Its certificate, of whatever name.
+    Ca,
+    /// Nothing: whoever is in between reads along.
+    None,
 }
 
 /// Where a component comes from.
@@ -165,6 +192,11 @@ pub enum ConfigurationError {
     /// The name of a folder.
     #[error("a folder of hook `{0}` must be named by a DNS label of at most 63 characters: `{1}`")]
     Folder(String, String),
+    /// Certificates that nothing is verified by.
+    #[error(
+        "`tls` of hook `{0}` names a `ca` and verifies nothing: leave out one of `ca` and `verify: none`"
+    )]
+    Unverified(String),
     /// A cache for a configuration that is no file.
     #[error("`cache` needs a configuration in a file")]
     InlineCache,
@@ -245,6 +277,9 @@ impl Configuration {
             {
                 return Err(ConfigurationError::Folder(name.clone(), folder.clone()));
             }
+            if hook.tls.as_ref().is_some_and(|tls| tls.verify == Verify::None && tls.ca.is_some()) {
+                return Err(ConfigurationError::Unverified(name.clone()));
+            }
             if !(1..=MOST_MEMORY).contains(&hook.memory) {
                 return Err(ConfigurationError::Memory(name.clone(), hook.memory));
             }
@@ -277,8 +312,17 @@ mod tests {
         assert_eq!(configuration.listen(), LISTEN);
         let hook = &configuration.hooks()["db"];
         assert!(hook.connect.is_empty() && hook.secrets.is_empty() && hook.mounts.is_empty());
-        assert!(hook.folders.is_empty());
+        assert!(hook.folders.is_empty() && hook.tls.is_none());
         assert_eq!(hook.memory, MEMORY);
+    }
+
+    #[rstest]
+    #[case::not_said("{}", Verify::Full)]
+    #[case::ca("{ca: /ca, verify: ca}", Verify::Ca)]
+    #[case::nothing("{verify: none}", Verify::None)]
+    fn verifies_all_unless_it_is_told_not_to(#[case] tls: &str, #[case] expected: Verify) {
+        let configuration = parse(&format!("hooks: {{db: {{component: db.wasm, tls: {tls}}}}}")).unwrap();
+        assert_eq!(configuration.hooks()["db"].tls.as_ref().unwrap().verify, expected);
     }
 
     #[rstest]
@@ -303,6 +347,15 @@ mod tests {
     #[case::folder_with_a_path(
         "folder: /h\nhooks: {db: {component: a, folders: {a/b: /d}}}",
         "a folder of hook `db`"
+    )]
+    #[case::tls_with_a_guard_who_sleeps(
+        "folder: /h\nhooks: {db: {component: a, tls: {ca: /ca, verify: none}}}",
+        "names a `ca` and verifies nothing"
+    )]
+    #[case::tls_as_a_word("folder: /h\nhooks: {db: {component: a, tls: true}}", "cannot be used")]
+    #[case::tls_by_another_name(
+        "folder: /h\nhooks: {db: {component: a, tls: {verify: name}}}",
+        "cannot be used"
     )]
     #[case::no_memory("folder: /h\nhooks: {db: {component: a, memoryMiB: 0}}", "must be 1 to 1024")]
     #[case::unknown_grant("folder: /h\nhooks: {db: {component: a, conect: []}}", "cannot be used")]

@@ -129,6 +129,11 @@ impl Engine {
             let engine = wasmtime::Engine::new(&config)?;
             let mut linker = Linker::new(&engine);
             wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+            // For every hook, so that one that can do without is none the worse for it: the grant is asked at the handshake.
+            wasmtime_wasi_tls::p2::add_to_linker(
+                &mut linker,
+                wasmtime_wasi_tls::p2::LinkOptions::default().tls(true),
+            )?;
             hook::log::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
             hook::configuration::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
             hook::mounts::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;

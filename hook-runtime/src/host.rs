@@ -5,16 +5,18 @@ mod configuration;
 mod limits;
 mod log;
 mod mounts;
+pub(crate) mod tls;
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc};
 
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxView, WasiView, sockets::SocketAddrUse};
+use wasmtime_wasi_tls::{WasiTlsCtx, WasiTlsCtxBuilder, WasiTlsCtxView, WasiTlsView};
 
 pub(crate) use self::{limits::Limits, log::HookLog, mounts::Mounts};
 use crate::{
     bindings::kubectl_backup::hook::types::{self, ErrorKind},
-    configuration::HookConfiguration,
+    configuration::{HookConfiguration, Tls},
 };
 
 /// What one hook is granted.
@@ -24,6 +26,7 @@ pub(crate) struct Grants {
     /// Values of the settings that the hook describes, its defaults included.
     pub(crate) settings: BTreeMap<String, String>,
     pub(crate) secrets: BTreeMap<String, PathBuf>,
+    pub(crate) tls: Option<Tls>,
     pub(crate) mounts: Mounts,
     /// There in `recover` alone.
     pub(crate) folders: BTreeMap<String, PathBuf>,
@@ -35,6 +38,7 @@ impl Grants {
             connect: configuration.connect.clone(),
             settings,
             secrets: configuration.secrets.clone(),
+            tls: configuration.tls.clone(),
             mounts: Mounts::new(&configuration.mounts),
             folders: configuration.folders.clone(),
         }
@@ -53,6 +57,7 @@ pub(crate) enum Folders {
 /// What the runtime keeps for one instance.
 pub(crate) struct State {
     wasi: WasiCtx,
+    tls: WasiTlsCtx,
     table: ResourceTable,
     pub(crate) limits: Limits,
     grants: Arc<Grants>,
@@ -60,8 +65,8 @@ pub(crate) struct State {
 }
 
 impl State {
-    /// Nothing of WASI has anything behind it but clocks, random numbers, the log as stderr, granted addresses, and
-    /// granted folders. A folder that is not there is told.
+    /// Nothing of WASI has anything behind it but clocks, random numbers, the log as stderr, granted addresses, TLS
+    /// with them, and granted folders. A folder that is not there is told.
     pub(crate) fn new(
         grants: &Arc<Grants>,
         log: &Arc<HookLog>,
@@ -89,7 +94,9 @@ impl State {
             .build();
         let mut table = ResourceTable::new();
         table.set_max_capacity(limits::MOST_RESOURCES);
-        Ok(Self { wasi, table, limits, grants: Arc::clone(grants), log: Arc::clone(log) })
+        let tls = Box::new(tls::Provider::new(grants.tls.clone()));
+        let tls = WasiTlsCtxBuilder::new().provider(tls).build();
+        Ok(Self { wasi, tls, table, limits, grants: Arc::clone(grants), log: Arc::clone(log) })
     }
 }
 
@@ -105,6 +112,12 @@ fn may_use(granted: &[SocketAddr], address: SocketAddr, purpose: SocketAddrUse) 
 impl WasiView for State {
     fn ctx(&mut self) -> WasiCtxView<'_> {
         WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+impl WasiTlsView for State {
+    fn tls(&mut self) -> WasiTlsCtxView<'_> {
+        WasiTlsCtxView { ctx: &mut self.tls, table: &mut self.table }
     }
 }
 

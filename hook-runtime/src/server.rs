@@ -30,9 +30,9 @@ use tokio::{
 };
 
 use crate::{
-    configuration::{Configuration, HookConfiguration},
+    configuration::{Configuration, HookConfiguration, Verify},
     engine::{Engine, Error},
-    host::{Grants, HookLog},
+    host::{Grants, HookLog, tls},
     instance::Template,
     keeper::{self, Handle, Message},
     listener::accept,
@@ -181,6 +181,15 @@ async fn start(
     settings: &HookConfiguration,
     metrics: HookMetrics,
 ) -> Result<Handle, Error> {
+    if let Some(tls) = &settings.tls {
+        // Told now, not at the freeze.
+        tls::check(tls).map_err(|why| Error::Unfit { hook: name.to_owned(), why })?;
+        if tls.verify == Verify::None {
+            tracing::warn!(
+                "hook {name}: TLS verifies nothing (`verify: none`): whoever is in between reads along"
+            );
+        }
+    }
     let component = engine.load(name, configuration)?;
     let mut template = Template {
         engine: engine.clone(),

@@ -1,9 +1,9 @@
-//! Write a hook of `kubectl backup` in ordinary Rust, for `wasm32-wasip2` with `std::net`.
+//! Write a hook of `kubectl backup` in ordinary Rust, for `wasm32-wasip2`.
 //!
 //! A hook is a type that implements [`Hook`] and is named in [`export!`]. One value of it lives from `prepare` to
 //! `thaw`, so what it holds is the session. Settings and secrets are constants with a type ([`Setting`], [`Secret`]);
-//! connections keep to the time that a call may take ([`Stream`], [`Deadline`]). Everything also compiles for the
-//! machine at hand, where [`fake::Host`] stands for the runtime, so unit tests are ordinary ones.
+//! connections keep to the time that a call may take ([`Stream`], [`Deadline`]), and the runtime does their TLS
+//! ([`Stream::secure`]). `std::net` works too. Everything also compiles for the machine at hand, where [`fake::Host`] stands for the runtime, so unit tests are ordinary ones.
 //!
 //! ```
 //! use std::{io::Write as _, net::SocketAddr};
@@ -57,7 +57,9 @@
 pub mod bindings {
     wit_bindgen::generate!({
         path: "wit",
-        world: "application-hook",
+        world: "sdk",
+        features: ["tls"],
+        generate_all,
         pub_export_macro: true,
         default_bindings_module: "hooks_sdk::bindings",
     });
@@ -79,6 +81,9 @@ mod receipt;
 mod secret;
 mod setting;
 mod stream;
+mod tls;
+#[cfg(target_family = "wasm")]
+mod wire;
 
 pub use bindings::kubectl_backup::hook::types::{
     Consistency, Cut, Description, Error, ErrorKind, Expiry, Fact, FactValue, Grant, Need, Pod, Receipt,
@@ -92,12 +97,21 @@ pub use hook::Hook;
 pub use secret::{Secret, SecretText};
 pub use setting::{Setting, SettingValue};
 pub use stream::Stream;
+pub use tls::TlsStream;
 
 #[cfg(test)]
 mod tests {
     #[test]
     fn the_copy_of_the_wit_package_is_the_original() {
-        let copies = (include_str!("../wit/hook.wit"), include_str!("../../wit/hook.wit"));
-        assert!(copies.0 == copies.1, "run: cp wit/hook.wit hooks-sdk/wit/hook.wit");
+        let copies = [
+            (include_str!("../wit/deps/hook/hook.wit"), include_str!("../../wit/hook.wit")),
+            (include_str!("../wit/deps/io.wit"), include_str!("../../wit/deps/io.wit")),
+            (include_str!("../wit/deps/tls.wit"), include_str!("../../wit/deps/tls.wit")),
+        ];
+        let same = copies.iter().all(|(copy, original)| copy == original);
+        assert!(
+            same,
+            "run: cp wit/hook.wit hooks-sdk/wit/deps/hook/ && cp wit/deps/*.wit hooks-sdk/wit/deps/"
+        );
     }
 }

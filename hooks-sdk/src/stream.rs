@@ -2,34 +2,43 @@
 
 use std::{
     io::{self, Read, Write},
-    net::{SocketAddr, TcpStream},
-    time::Duration,
+    net::SocketAddr,
 };
 
-use crate::{Attempt as _, Deadline, Error, ErrorKind, Result};
+use crate::{Deadline, Error, ErrorKind, Result};
+#[cfg(target_family = "wasm")]
+use crate::{
+    bindings::wasi::sockets::tcp::TcpSocket,
+    wire::{self, Wire},
+};
 
 /// A connection. Reads and writes fail with [`io::ErrorKind::TimedOut`] when its deadline has passed, so each call of the
-/// hook begins with [`Stream::renew`].
+/// hook begins with [`Stream::renew`]. [`Stream::secure`] makes one that speaks TLS.
 #[derive(Debug)]
 pub struct Stream {
-    socket: TcpStream,
-    deadline: Deadline,
+    // In this order they are dropped, which the host insists on.
+    #[cfg(target_family = "wasm")]
+    pub(crate) wire: Wire,
+    #[cfg(target_family = "wasm")]
+    pub(crate) socket: TcpSocket,
+    #[cfg(not(target_family = "wasm"))]
+    socket: std::net::TcpStream,
+    pub(crate) deadline: Deadline,
 }
 
 impl Stream {
     /// Connects. An address that the configuration does not grant is an error of kind `denied`.
     pub fn connect(address: SocketAddr, deadline: Deadline) -> Result<Self> {
-        let socket = connect(address, deadline.left()?).map_err(|error| {
-            if error.kind() == io::ErrorKind::PermissionDenied {
-                let message =
-                    format!("could not connect to {address}: `connect` of this hook does not name it");
-                return Error::new(ErrorKind::Denied, message);
-            }
-            Error::new(ErrorKind::Unreachable, format!("could not connect to {address}: {error}"))
-        })?;
-        // Requests are small, and each is waited for.
-        socket.set_nodelay(true).attempt(|| format!("set up the connection to {address}"))?;
-        Ok(Self { socket, deadline })
+        Self::open(address, deadline).map_err(|error| {
+            let (kind, why) = match error.kind() {
+                io::ErrorKind::PermissionDenied => {
+                    (ErrorKind::Denied, "`connect` of this hook does not name it".to_owned())
+                }
+                io::ErrorKind::TimedOut => (ErrorKind::TimedOut, error.to_string()),
+                _ => (ErrorKind::Unreachable, error.to_string()),
+            };
+            Error::new(kind, format!("could not connect to {address}: {why}"))
+        })
     }
 
     /// From now on this deadline counts.
@@ -43,55 +52,70 @@ impl Stream {
     }
 }
 
-#[cfg(not(target_family = "wasm"))]
-fn connect(address: SocketAddr, time: Duration) -> io::Result<TcpStream> {
-    TcpStream::connect_timeout(&address, time)
-}
-
-/// With a timeout the standard library says on this target that it is connected when it was refused. The runtime ends a
-/// call that waits too long.
 #[cfg(target_family = "wasm")]
-fn connect(address: SocketAddr, _: Duration) -> io::Result<TcpStream> {
-    TcpStream::connect(address)
-}
-
-/// A connection that was reset has an error without a name on WASI.
-fn named(error: io::Error) -> io::Error {
-    /// `EIO`, as wasi-libc numbers it.
-    const WITHOUT_NAME: i32 = 29;
-    if cfg!(target_family = "wasm") && error.raw_os_error() == Some(WITHOUT_NAME) {
-        return io::ErrorKind::ConnectionReset.into();
+impl Stream {
+    fn open(address: SocketAddr, deadline: Deadline) -> io::Result<Self> {
+        let (wire, socket) = wire::connect(address, deadline)?;
+        Ok(Self { wire, socket, deadline })
     }
-    error
+
+    fn take(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.wire.read(buffer, self.deadline)
+    }
+
+    fn give(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.wire.write(bytes, self.deadline)
+    }
 }
 
-fn over(_: Error) -> io::Error {
-    io::ErrorKind::TimedOut.into()
+#[cfg(not(target_family = "wasm"))]
+impl Stream {
+    fn open(address: SocketAddr, deadline: Deadline) -> io::Result<Self> {
+        let socket = std::net::TcpStream::connect_timeout(&address, left(deadline)?)?;
+        // Requests are small, and each is waited for.
+        socket.set_nodelay(true)?;
+        Ok(Self { socket, deadline })
+    }
+
+    fn take(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.socket.set_read_timeout(Some(left(self.deadline)?))?;
+        self.socket.read(buffer)
+    }
+
+    fn give(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.socket.set_write_timeout(Some(left(self.deadline)?))?;
+        self.socket.write(bytes)
+    }
+}
+
+#[cfg(not(target_family = "wasm"))]
+fn left(deadline: Deadline) -> io::Result<std::time::Duration> {
+    deadline.left().map_err(|_| io::ErrorKind::TimedOut.into())
 }
 
 impl Read for Stream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.socket.set_read_timeout(Some(self.deadline.left().map_err(over)?))?;
-        self.socket.read(buffer).map_err(named)
+        self.take(buffer)
     }
 }
 
 impl Write for Stream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.socket.set_write_timeout(Some(self.deadline.left().map_err(over)?))?;
-        self.socket.write(bytes).map_err(named)
+        self.give(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.socket.flush()
+        // What was written is on its way.
+        Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::net::TcpListener;
+    use std::{net::TcpListener, time::Duration};
 
     use super::*;
+    use crate::Attempt as _;
 
     #[test]
     fn does_not_wait_beyond_its_deadline() {

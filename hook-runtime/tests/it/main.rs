@@ -1,6 +1,7 @@
 //! The program as it runs in a pod, with real components: leases that end in every way, and hooks that misbehave.
 
 mod application;
+mod authority;
 mod guest;
 mod hook;
 mod hostile;
@@ -11,4 +12,6 @@ mod process;
 mod registry;
 mod restored;
 mod start;
+mod terminator;
+mod tls;
 mod without_compiler;

@@ -7,7 +7,7 @@
 
 use std::{
     cell::RefCell,
-    io::{BufRead as _, BufReader, Write as _},
+    io::{BufRead as _, BufReader, Read, Write},
     net::{SocketAddr, TcpStream},
     time::Duration,
 };
@@ -23,8 +23,11 @@ use kubectl_backup::hook::{
     },
 };
 
+trait Stream: Read + Write {}
+impl<T: Read + Write> Stream for T {}
+
 struct Session {
-    stream: BufReader<TcpStream>,
+    stream: BufReader<Box<dyn Stream>>,
     number: String,
 }
 
@@ -34,15 +37,37 @@ fn failed(kind: ErrorKind, message: impl ToString) -> Error {
     Error { kind, message: message.to_string() }
 }
 
+/// By the SDK, which has half of the budget.
+fn open_tls(budget: u32) -> Result<hooks_sdk::TlsStream, Error> {
+    let told = |error: hooks_sdk::Error| Error {
+        kind: match error.kind {
+            hooks_sdk::ErrorKind::Denied => ErrorKind::Denied,
+            hooks_sdk::ErrorKind::TimedOut => ErrorKind::TimedOut,
+            _ => ErrorKind::Failed,
+        },
+        message: error.message,
+    };
+    let address: SocketAddr = setting("address").parse().expect("an address");
+    let deadline = hooks_sdk::Deadline::after(Duration::from_millis(u64::from(budget) / 2));
+    let stream = hooks_sdk::Stream::connect(address, deadline).map_err(told)?;
+    stream.secure(&setting("server-name")).map_err(told)
+}
+
 fn setting(name: &str) -> String {
     configuration::get(name).unwrap_or_default()
 }
 
 impl Session {
-    fn open() -> Result<Self, Error> {
+    fn open(request: &Request) -> Result<Self, Error> {
         let address: SocketAddr =
             setting("address").parse().map_err(|error| failed(ErrorKind::Configuration, error))?;
-        let stream = TcpStream::connect(address).map_err(|error| failed(ErrorKind::Unreachable, error))?;
+        let stream: Box<dyn Stream> = if setting("server-name").is_empty() {
+            Box::new(TcpStream::connect(address).map_err(|error| failed(ErrorKind::Unreachable, error))?)
+        } else {
+            let mut stream = open_tls(request.budget)?;
+            stream.renew(hooks_sdk::Deadline::after(Duration::from_secs(3600)));
+            Box::new(stream)
+        };
         let mut session = Self { stream: BufReader::new(stream), number: String::new() };
         session.number = session.ask("hello")?;
         Ok(session)
@@ -84,6 +109,18 @@ fn misbehave(step: &str) -> Result<(), Error> {
                 ErrorKind::Failed,
                 format!("the guest has {} sockets", hoard.iter().flatten().count()),
             ))
+        }
+        "hoard-tls" => {
+            let mut hoard = Vec::new();
+            loop {
+                match open_tls(60_000) {
+                    Ok(stream) => hoard.push(stream),
+                    Err(error) => {
+                        let message = format!("after {}: {}", hoard.len(), error.message);
+                        return Err(failed(ErrorKind::Failed, message));
+                    }
+                }
+            }
         }
         "eat" => {
             let mut eaten = Vec::new();
@@ -130,14 +167,15 @@ impl Guest for Hook {
             grants: vec![Grant::Connect("the line server".to_owned()), Grant::Secret("password".to_owned())],
             settings: vec![
                 text("address", None, "where the line server listens"),
+                text("server-name", Some(""), "of the line server, if it speaks TLS"),
                 text("behaviour", Some("honest"), "what is done wrong, and at which step"),
             ],
         }
     }
 
-    fn prepare(_: Request) -> Result<Receipt, Error> {
+    fn prepare(request: Request) -> Result<Receipt, Error> {
         misbehave("prepare")?;
-        let session = Session::open()?;
+        let session = Session::open(&request)?;
         let number = session.number.clone();
         SESSION.set(Some(session));
         log::write(log::Level::Info, &format!("session {number} is open"));
@@ -180,7 +218,7 @@ impl Guest for Hook {
         })
     }
 
-    fn thaw(_: Request) -> Result<Receipt, Error> {
+    fn thaw(request: Request) -> Result<Receipt, Error> {
         misbehave("thaw")?;
         if setting("behaviour") == "mount" {
             mounts::thaw("data")?;
@@ -190,7 +228,7 @@ impl Guest for Hook {
             return Ok(receipt(None));
         };
         if setting("behaviour") == "reconnect" {
-            session = Session::open()?;
+            session = Session::open(&request)?;
         }
         match session.ask("thaw") {
             Ok(_) => Ok(receipt(Some(session.number))),
@@ -213,10 +251,10 @@ impl Guest for Hook {
         Ok(receipt)
     }
 
-    fn verify(_: Request, _: Vec<Fact>) -> Result<Receipt, Error> {
+    fn verify(request: Request, _: Vec<Fact>) -> Result<Receipt, Error> {
         misbehave("verify")?;
         // Not by what it could still see of the folder: the application is asked.
-        let session = Session::open()?;
+        let session = Session::open(&request)?;
         Ok(receipt(Some(session.number)))
     }
 }

@@ -14,16 +14,22 @@ const SDK: &str = r#"git = "https://github.com/kubectl-backup/kubectl-backup""#;
 
 const WIT: &str = include_str!("../../../../wit/hook.wit");
 
+// What it names of others.
+const WIT_IO: &str = include_str!("../../../../wit/deps/io.wit");
+const WIT_TLS: &str = include_str!("../../../../wit/deps/tls.wit");
+
 const RUST_LIBRARY: &str = include_str!("../../../../examples-hooks/starter/src/lib.rs");
 
-const PYTHON: [(&str, &str); 4] = [
+const PYTHON: [(&str, &str); 6] = [
     ("hook.py", include_str!("../../../../examples-hooks/python/hook.py")),
     ("test_hook.py", include_str!("../../../../examples-hooks/python/test_hook.py")),
     (".gitignore", include_str!("../../../../examples-hooks/python/.gitignore")),
     ("wit/hook.wit", WIT),
+    ("wit/deps/io.wit", WIT_IO),
+    ("wit/deps/tls.wit", WIT_TLS),
 ];
 
-const JAVASCRIPT: [(&str, &str); 9] = [
+const JAVASCRIPT: [(&str, &str); 11] = [
     ("hook.js", include_str!("../../../../examples-hooks/javascript/hook.js")),
     ("connection.js", include_str!("../../../../examples-hooks/javascript/connection.js")),
     ("http.js", include_str!("../../../../examples-hooks/javascript/http.js")),
@@ -33,6 +39,8 @@ const JAVASCRIPT: [(&str, &str); 9] = [
     (".gitignore", include_str!("../../../../examples-hooks/javascript/.gitignore")),
     ("wit/world.wit", include_str!("../../../../examples-hooks/javascript/wit/world.wit")),
     ("wit/deps/hook/hook.wit", WIT),
+    ("wit/deps/io.wit", WIT_IO),
+    ("wit/deps/tls.wit", WIT_TLS),
 ];
 
 /// Why a hook cannot have this name; None when it can.
