@@ -13,7 +13,7 @@ use crate::{application::Application, hook::granted, process::Runtime};
 #[case::missing_setting("/settings", json!({}), "the setting `address` is missing")]
 #[case::missing_secret("/secrets", json!({}), "it needs the secret `password`")]
 #[case::nowhere_to_connect("/connect", json!([]), "it must connect to the line server")]
-#[case::too_little_memory("/memoryMiB", json!(1), "growing memory")]
+#[case::too_little_memory("/memoryMiB", json!(1), "would be more than 1 MiB (`memoryMiB`)")]
 fn refuses_to_start(#[case] place: &str, #[case] value: Value, #[case] why: &str) {
     let application = Application::start();
     let mut hook = granted(&application, "honest");

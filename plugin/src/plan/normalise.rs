@@ -71,6 +71,8 @@ const FINALIZERS: &[&str] = &[
 pub fn normalise(mut content: Value, status: Status) -> Value {
     let group = group_of(&content).to_owned();
     let kind = content["kind"].as_str().unwrap_or_default().to_owned();
+    // First, since it may leave metadata empty.
+    drop_null_timestamps(&mut content);
     // Before the metadata that they read is gone.
     match (group.as_str(), kind.as_str()) {
         ("", "Service") => service(&mut content),
@@ -92,7 +94,6 @@ pub fn normalise(mut content: Value, status: Status) -> Value {
     if status == Status::Ignore {
         remove_at(&mut content, &[], &["status"]);
     }
-    drop_null_timestamps(&mut content);
     content
 }
 

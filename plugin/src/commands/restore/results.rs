@@ -384,12 +384,10 @@ impl Shown<'_> {
 
 /// Whether a plan leaves something that was to be done.
 pub(super) fn leaves_something(voice: Voice, plan: &RestorePlan) -> bool {
-    plan.objects.iter().any(|object| {
-        let action = object.decision.action;
-        action == Action::Refuse
-            || (voice == Voice::Undo && action == Action::Skip)
-            || !object.left.is_empty()
-    })
+    let counts = plan.counts();
+    counts.contains_key(&Action::Refuse)
+        || (voice == Voice::Undo && counts.contains_key(&Action::Skip))
+        || plan.objects.iter().any(|object| !object.left.is_empty())
 }
 
 /// Whether something that was asked for was not done.

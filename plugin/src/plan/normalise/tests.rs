@@ -72,6 +72,9 @@ fn identity_and_bookkeeping_are_noise() {
 #[case::aggregated_role(
     json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "aggregationRule": {}, "rules": [{}]}),
     json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "aggregationRule": {}}))]
+#[case::annotations_that_are_empty_but_for_a_null_timestamp(
+    json!({"apiVersion": "v1", "kind": "Service", "metadata": {"annotations": {"creationTimestamp": null}}, "spec": {}}),
+    json!({"apiVersion": "v1", "kind": "Service", "metadata": {}, "spec": {}}))]
 #[case::custom_resource_of_the_same_name_is_left_alone(
     json!({"apiVersion": "example.com/v1", "kind": "Pod", "spec": {"nodeName": "a"}}),
     json!({"apiVersion": "example.com/v1", "kind": "Pod", "spec": {"nodeName": "a"}}))]
