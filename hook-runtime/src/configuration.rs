@@ -290,6 +290,7 @@ impl Configuration {
 
 #[cfg(test)]
 mod tests {
+    use proptest::{prelude::*, sample::Index};
     use rstest::rstest;
 
     use super::*;
@@ -366,5 +367,71 @@ mod tests {
     fn refuses(#[case] text: &str, #[case] expected: &str) {
         let error = parse(text).unwrap_err().to_string();
         assert!(error.contains(expected), "{error}");
+    }
+
+    /// Every field, so that a change of any byte is tried.
+    const FULL: &str = "
+        listen: '127.0.0.1:9911'
+        metricsListen: '0.0.0.0:9912'
+        folder: /hooks
+        cache: /cache
+        state: /state
+        hooks:
+          db:
+            component: db.wasm
+            sha256: '00'
+            connect: ['127.0.0.1:5432', '[::1]:5432']
+            tls: {ca: /ca.pem, verify: ca}
+            settings: {user: &user backup, database: *user}
+            secrets: {password: /secrets/db/password}
+            mounts: {data: /data}
+            folders: {data: /data}
+            memoryMiB: 32
+          web: {image: 'r.example/h@sha256:1111111111111111111111111111111111111111111111111111111111111111'}
+    ";
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_or_refused(text in any::<String>()) {
+            let _ = parse(&text);
+        }
+
+        #[test]
+        fn what_is_taken_of_a_damaged_one_is_within_its_bounds(
+            changes in prop::collection::vec((any::<Index>(), any::<u8>()), 1..4),
+        ) {
+            let mut bytes = FULL.as_bytes().to_vec();
+            for (place, byte) in changes {
+                let place = place.index(bytes.len());
+                bytes[place] = byte;
+            }
+            let Ok(taken) = parse(&String::from_utf8_lossy(&bytes)) else { return Ok(()) };
+            prop_assert!(taken.listen().ip().is_loopback());
+            for (name, hook) in taken.hooks() {
+                prop_assert!(hook_protocol::path::is_hook_name(name));
+                prop_assert!((1..=MOST_MEMORY).contains(&hook.memory));
+                match hook.origin() {
+                    Origin::File(file) => {
+                        let parts: Vec<PathPart<'_>> = file.components().collect();
+                        prop_assert!(matches!(parts[..], [PathPart::Normal(_)]), "{}", file.display());
+                    }
+                    Origin::Image { digest, .. } => prop_assert_eq!(digest.len(), 64),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_example_with_every_field_is_taken() {
+        assert_eq!(parse(FULL).unwrap().hooks()["db"].settings["database"], "backup");
+    }
+
+    #[test]
+    fn a_text_that_unfolds_without_end_is_refused() {
+        let levels = (1..40).map(|level| format!("a{level}: &a{level} [*a{0}, *a{0}]\n", level - 1));
+        let text = format!("hooks: {{}}\nfolder: &a0 [x, x]\n{}", levels.collect::<String>());
+        assert!(matches!(parse(&text), Err(ConfigurationError::Yaml(..))));
+        let deep = format!("hooks: {}1{}", "[".repeat(100_000), "]".repeat(100_000));
+        assert!(matches!(parse(&deep), Err(ConfigurationError::Yaml(..))));
     }
 }

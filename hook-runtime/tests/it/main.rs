@@ -2,6 +2,7 @@
 
 mod application;
 mod authority;
+mod garbage;
 mod guest;
 mod hook;
 mod hostile;
