@@ -7,6 +7,9 @@
 #[path = "../../hook-runtime/tests/it/application.rs"]
 #[expect(dead_code, reason = "the tests of the runtime itself use more of it")]
 mod application;
+#[path = "../../hook-runtime/tests/it/authority.rs"]
+#[expect(dead_code, reason = "the tests of the runtime itself use more of it")]
+mod authority;
 mod authors;
 #[path = "../../hook-runtime/tests/it/build.rs"]
 mod build;

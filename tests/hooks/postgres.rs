@@ -4,6 +4,7 @@ mod other_releases;
 mod recovery;
 mod release;
 mod server;
+mod tls;
 
 use rstest::rstest;
 use rustix::process::Signal;
@@ -38,8 +39,11 @@ fn one_session_holds_the_backup() {
 }
 
 fn holds_the_backup_while_others_write(server: &Server) {
+    holds_it(server, &runtime(server));
+}
+
+fn holds_it(server: &Server, runtime: &Runtime) {
     let _writer = server.write();
-    let runtime = runtime(server);
     let mut client = runtime.connect();
     let prepared = expect("done", client.prepare(&patient()));
     assert_eq!((fact(&prepared, "role"), fact(&prepared, "server-version")), ("primary", &*server.version()));
@@ -67,7 +71,10 @@ fn a_lease_that_ends_stops_the_backup(#[case] cause: &str) {
 }
 
 fn a_lease_that_ends_stops(server: &Server, cause: &str) {
-    let runtime = runtime(server);
+    it_ends(server, &runtime(server), cause);
+}
+
+fn it_ends(server: &Server, runtime: &Runtime, cause: &str) {
     let mut client = runtime.connect();
     expect("done", client.prepare(&json!({ "freezeMs": if cause == "deadline" { 1000 } else { 60_000 } })));
     expect("done", client.step("freeze"));

@@ -5,6 +5,7 @@
 //! starts as after a power cut and must not get the backup's label; what was not needs the label, and the log up to the
 //! end of the backup ([`recover`]).
 
+mod connection;
 mod recover;
 mod server;
 mod session;
@@ -21,6 +22,7 @@ use hooks_sdk::{
 };
 
 use crate::{
+    connection::{Connection, Mode},
     server::{Server, Started, Stopped},
     session::{Login, Session},
 };
@@ -33,6 +35,16 @@ const WEAK: Setting<bool> = Setting::with_default(
     "weak-authentication",
     "false",
     "whether a server gets the password that asks for it in the clear, or for its MD5 hash",
+);
+const SSLMODE: Setting<String> = Setting::with_default(
+    "sslmode",
+    "auto",
+    "`disable`, `require` (TLS, verified as `tls` of this hook says), or `auto`: `require` but on the loopback",
+);
+const SERVER_NAME: Setting<String> = Setting::with_default(
+    "server-name",
+    "",
+    "the name that the server's certificate must have; its address if empty",
 );
 const DATA_PATH: Setting<String> =
     Setting::with_default("data-path", "", "where PGDATA lies within the folder `data`, as in `pgdata`");
@@ -55,7 +67,7 @@ struct Postgres {
 }
 
 struct Held {
-    session: Session<Stream>,
+    session: Session<Connection>,
     server: Server,
     started: Option<Started>,
 }
@@ -78,11 +90,13 @@ fn is_torn(cut: Cut) -> bool {
     matches!(cut, Cut::Apart | Cut::LiveCopy)
 }
 
-fn connect(request: &Request) -> Result<Session<Stream>> {
-    let stream = Stream::connect(ADDRESS.get()?, Deadline::of(request))?;
+fn connect(request: &Request) -> Result<Session<Connection>> {
+    let (address, deadline) = (ADDRESS.get()?, Deadline::of(request));
+    let mode = Mode::of(&SSLMODE.get()?, address)?;
+    let connection = Connection::open(address, mode, &SERVER_NAME.get()?, deadline)?;
     let (user, database) = (USER.get()?, DATABASE.get()?);
     let login = Login { user: &user, database: &database, password: &|| PASSWORD.read(), weak: WEAK.get()? };
-    Session::open(stream, &login)
+    Session::open(connection, &login)
 }
 
 fn open(request: &Request) -> Result<Held> {
@@ -108,6 +122,8 @@ impl Hook for Postgres {
             .setting(&USER)
             .setting(&DATABASE)
             .setting(&WEAK)
+            .setting(&SSLMODE)
+            .setting(&SERVER_NAME)
             .setting(&DATA_PATH)
             .setting(&RESTORE_COMMAND)
             .setting(&VERIFY_QUERY)

@@ -125,6 +125,13 @@ fn explained(error: &io::Error) -> String {
              this hook trusts, or the key is not that of the certificate (BadSignature)"
                 .to_owned()
         }
+        Some(InvalidCertificate(why @ CertificateError::Other(_)))
+            if why.to_string().contains("CaUsedAsEndEntity") =>
+        {
+            "the server's certificate is that of an authority, as one that a server makes for itself is: let an authority \
+             sign another for it (CaUsedAsEndEntity)"
+                .to_owned()
+        }
         Some(InvalidCertificate(why)) => format!("the server's certificate is refused: {why}"),
         Some(other) => format!("the handshake failed: {other}"),
         None if error.kind() == io::ErrorKind::UnexpectedEof => {

@@ -25,6 +25,15 @@ impl Authority {
         self.0.pem()
     }
 
+    /// Of a server that vouches for itself, by one certificate for both.
+    pub(crate) fn of_itself(name: &str) -> Certificate {
+        let mut parameters = CertificateParams::new(vec![name.to_owned()]).expect("it is a name");
+        parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().expect("a key can be made");
+        let certificate = parameters.self_signed(&key).expect("it can be signed");
+        Certificate { certificate: certificate.pem(), key: key.serialize_pem() }
+    }
+
     /// One for a server of this name or address.
     pub(crate) fn certificate(&self, name: &str) -> Certificate {
         let key = KeyPair::generate().expect("a key can be made");

@@ -148,6 +148,24 @@ fn a_server_that_somebody_else_vouches_for_is_refused(
 }
 
 #[test]
+fn a_server_that_vouches_for_itself_is_refused() {
+    let application = Application::start();
+    let (certificate, folder) = (Authority::of_itself(NAME), tempfile::tempdir().expect("it can be made"));
+    let ca = folder.path().join("ca.crt");
+    std::fs::write(&ca, &certificate.certificate).expect("a file can be written");
+    let address = terminator::start(application.address(), &certificate);
+    let (_, message) = refused(&Runtime::start(&hook(address, NAME, &json!({ "ca": ca }), "honest")));
+    assert!(message.contains("is that of an authority"), "{message}");
+}
+
+/// Needs certificates of authorities on the machine, as every system has that can fetch this project.
+#[test]
+fn a_server_that_no_authority_of_the_system_vouches_for_is_refused() {
+    let (_, message) = refused(&Stage::new().runtime(NAME, &json!({}), "honest"));
+    assert!(message.contains("of nobody that `tls` of this hook trusts"), "{message}");
+}
+
+#[test]
 fn tls_that_is_not_granted_is_refused() {
     let stage = Stage::new();
     let (kind, message) = refused(&stage.runtime(NAME, &Value::Null, "honest"));

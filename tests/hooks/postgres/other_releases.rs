@@ -4,8 +4,8 @@
 use rstest::rstest;
 
 use super::{
-    a_lease_that_ends_stops, holds_the_backup_while_others_write, recovery::comes_back, release::Release,
-    server::Server,
+    a_lease_that_ends_stops, holds_it, holds_the_backup_while_others_write, recovery::comes_back,
+    release::Release, server::Server, tls,
 };
 
 #[rstest]
@@ -40,4 +40,12 @@ fn a_standby_of_the_oldest_and_the_newest_comes_back(
     let standby = primary.standby();
     let _writer = primary.write();
     comes_back(&primary, &standby, how);
+}
+
+#[rstest]
+#[ignore = "needs other releases of PostgreSQL, from npm"]
+fn the_oldest_and_the_newest_are_held_over_tls(#[values(13, 18)] major: u32) {
+    let server = Server::primary_of(Release::of_npm(major));
+    let stage = tls::Stage::with(server, "db.example", "TLSv1.3");
+    holds_it(&stage.server, &tls::runtime(&stage.hook("full", "db.example")));
 }
