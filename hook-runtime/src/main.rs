@@ -4,7 +4,7 @@ use std::{
     error::Error,
     io::{self, Write as _},
     net::SocketAddr,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
     time::Duration,
 };
@@ -40,6 +40,10 @@ struct Options {
     /// The configuration itself, where no file can be mounted, as in an ephemeral container
     #[arg(long, value_name = "YAML", conflicts_with = "config")]
     config_inline: Option<String>,
+    /// When it cannot start, say why and try again after so many seconds, rather than end: a container that ends at once keeps
+    /// those after it in its pod from starting
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
+    retry: Option<u64>,
     /// How much to log: error, warn, info, debug
     #[arg(long, value_name = "LEVEL", default_value_t = LevelFilter::INFO)]
     log: LevelFilter,
@@ -84,10 +88,12 @@ fn main() -> ExitCode {
         Some(Verb::Compile { config }) => said(compile(&config)),
         None => {
             log_to_stderr(options.log, options.log_format);
-            serve(|| match &options.config_inline {
+            let retry = options.retry.map(Duration::from_secs);
+            let read = || match &options.config_inline {
                 Some(text) => Configuration::inline(text),
-                None => Configuration::read(&options.config.unwrap_or_default()),
-            })
+                None => Configuration::read(options.config.as_deref().unwrap_or(Path::new(""))),
+            };
+            serve(&read, retry)
         }
     }
 }
@@ -99,7 +105,7 @@ fn said<E: Error>(outcome: Result<(), E>) -> ExitCode {
 }
 
 #[cfg(feature = "compiler")]
-fn compile(config: &std::path::Path) -> Result<(), engine::Error> {
+fn compile(config: &Path) -> Result<(), engine::Error> {
     let configuration = Configuration::read(config).map_err(engine::Error::Configuration)?;
     let asynchronous = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let engine = Engine::new()?;
@@ -110,12 +116,15 @@ fn compile(config: &std::path::Path) -> Result<(), engine::Error> {
     Ok(())
 }
 
-fn serve(configuration: impl FnOnce() -> Result<Configuration, ConfigurationError>) -> ExitCode {
+fn serve(
+    configuration: &dyn Fn() -> Result<Configuration, ConfigurationError>,
+    retry: Option<Duration>,
+) -> ExitCode {
     // One thread: a guest gives way every few milliseconds, so more would only cost memory. Then connections and timers
     // must have their turn, and not after 61 times as by default: a thaw would come half a second late.
     let asynchronous = tokio::runtime::Builder::new_current_thread().enable_all().event_interval(1).build();
     let ended = asynchronous.map_err(engine::Error::Thread);
-    match ended.and_then(|asynchronous| asynchronous.block_on(run(configuration))) {
+    match ended.and_then(|asynchronous| asynchronous.block_on(run(configuration, retry))) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(target: "hook_runtime", "{}", with_causes(&error));
@@ -153,18 +162,26 @@ fn with_causes(error: &dyn Error) -> String {
 
 /// Until it is told to stop. What is held then is thawed before it ends.
 async fn run(
-    configuration: impl FnOnce() -> Result<Configuration, ConfigurationError>,
+    configuration: &dyn Fn() -> Result<Configuration, ConfigurationError>,
+    retry: Option<Duration>,
 ) -> Result<(), engine::Error> {
     // First of all: a signal that comes while hooks are being compiled must not kill.
     let handler = |kind| signal(kind).map_err(engine::Error::Signals);
-    let (terminated, interrupted) = (handler(SignalKind::terminate())?, handler(SignalKind::interrupt())?);
-    let configuration = configuration().map_err(engine::Error::Configuration)?;
+    let (mut terminated, mut interrupted) =
+        (handler(SignalKind::terminate())?, handler(SignalKind::interrupt())?);
     let engine = Engine::new()?;
-    let runtime = Runtime::start(&engine, &configuration).await?;
-    let listener = listen(configuration.listen(), "").await?;
-    let scraped = match configuration.metrics_listen() {
-        Some(address) => Some(listen(address, "for metrics ").await?),
-        None => None,
+    let Ready { runtime, listener, scraped } = loop {
+        match (ready(&engine, configuration).await, retry) {
+            (Ok(ready), _) => break ready,
+            (Err(error), None) => return Err(error),
+            (Err(error), Some(pause)) => {
+                tracing::error!(target: "hook_runtime", "{}; trying again in {} s", with_causes(&error), pause.as_secs());
+                tokio::select! {
+                    () = tokio::time::sleep(pause) => {}
+                    () = told_to_stop(&mut terminated, &mut interrupted) => return Ok(()),
+                }
+            }
+        }
     };
     let metrics = async {
         match scraped {
@@ -175,11 +192,32 @@ async fn run(
     tokio::select! {
         () = runtime.serve(listener) => {}
         () = metrics => {}
-        () = told_to_stop(terminated, interrupted) => {}
+        () = told_to_stop(&mut terminated, &mut interrupted) => {}
     }
     tracing::info!(target: "hook_runtime", "told to stop");
     let frozen = runtime.stop(GRACE).await;
     if frozen.is_empty() { Ok(()) } else { Err(engine::Error::StillFrozen(frozen.join(", "))) }
+}
+
+/// A runtime that has its hooks and its listeners.
+struct Ready {
+    runtime: Runtime,
+    listener: TcpListener,
+    scraped: Option<TcpListener>,
+}
+
+async fn ready(
+    engine: &Engine,
+    configuration: &dyn Fn() -> Result<Configuration, ConfigurationError>,
+) -> Result<Ready, engine::Error> {
+    let configuration = configuration().map_err(engine::Error::Configuration)?;
+    let runtime = Runtime::start(engine, &configuration).await?;
+    let listener = listen(configuration.listen(), "").await?;
+    let scraped = match configuration.metrics_listen() {
+        Some(address) => Some(listen(address, "for metrics ").await?),
+        None => None,
+    };
+    Ok(Ready { runtime, listener, scraped })
 }
 
 async fn listen(address: SocketAddr, what_for: &str) -> Result<TcpListener, engine::Error> {
@@ -190,7 +228,7 @@ async fn listen(address: SocketAddr, what_for: &str) -> Result<TcpListener, engi
     Ok(listener)
 }
 
-async fn told_to_stop(mut terminated: Signal, mut interrupted: Signal) {
+async fn told_to_stop(terminated: &mut Signal, interrupted: &mut Signal) {
     tokio::select! {
         _ = terminated.recv() => {}
         _ = interrupted.recv() => {}

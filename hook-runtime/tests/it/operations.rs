@@ -6,6 +6,7 @@ use std::{
     process::{Command, Output},
 };
 
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::{
@@ -54,6 +55,26 @@ fn a_probe_that_restarts_leaves_a_runtime_alone_that_does_not_listen_yet_and_non
     let stuck = probe(&address, &["--or-starting"]);
     assert_eq!(stuck.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&stuck.stderr).contains("no answer of the runtime"));
+}
+
+#[test]
+fn a_runtime_that_cannot_start_says_why_and_tries_again() {
+    let application = Application::start();
+    let mut hook = granted(&application, "honest");
+    hook["component"] = json!("later.wasm");
+    let mut runtime = Runtime::start_with(&hook, &json!({}), &["--retry", "1"]);
+    let line = runtime.wait_for_line("trying again in 1 s");
+    assert!(line.contains("could not read the component of hook `guest`"), "{line}");
+    let folder = runtime.folder();
+    std::fs::rename(folder.join("guest.wasm"), folder.join("later.wasm")).unwrap();
+    assert_eq!(runtime.connect().prepare(&json!({})).0, 200);
+    runtime.signal(Signal::TERM);
+    assert!(runtime.wait().success());
+    // One that waits ends as well when it is told to.
+    let mut waiting = Runtime::start_with(&hook, &json!({}), &["--retry", "3600"]);
+    waiting.wait_for_line("trying again in 3600 s");
+    waiting.signal(Signal::TERM);
+    assert!(waiting.wait().success());
 }
 
 #[test]
