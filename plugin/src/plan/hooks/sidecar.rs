@@ -125,7 +125,9 @@ impl Sidecar {
         let mut annotations = self.annotations();
         annotations[CONFIGURATION] = json!(digest(&self.configuration));
         let mut container = self.container();
-        container["args"] = json!(["--config", format!("{CONFIGURATION_FOLDER}/{CONFIGURATION_FILE}")]);
+        // What ends at once keeps the containers after it from starting, and its pod from being ready.
+        let file = format!("{CONFIGURATION_FOLDER}/{CONFIGURATION_FILE}");
+        container["args"] = json!(["--config", file, "--retry", "30"]);
         container["restartPolicy"] = json!("Always");
         container["resources"] = json!({
             "requests": { "cpu": "10m", "memory": "32Mi" },
@@ -216,22 +218,23 @@ impl Sidecar {
         Value::Array(mounts)
     }
 
+    /// What is lacking is lacked by the runtime, which says so, and not by the pod, which would not start.
     fn volumes(&self) -> Value {
         let mut volumes = vec![json!({
             "name": format!("{CONTAINER}-configuration"),
-            "configMap": { "name": self.config_map },
+            "configMap": { "name": self.config_map, "optional": true },
         })];
         if let Some(components) = &self.components {
             volumes.push(json!({
                 "name": format!("{CONTAINER}-components"),
-                "configMap": { "name": components },
+                "configMap": { "name": components, "optional": true },
             }));
         }
         for (index, (secret, keys)) in self.secrets.iter().enumerate() {
             let items: Vec<Value> = keys.iter().map(|key| json!({ "key": key, "path": key })).collect();
             volumes.push(json!({
                 "name": format!("{CONTAINER}-secret-{index}"),
-                "secret": { "secretName": secret, "items": items },
+                "secret": { "secretName": secret, "items": items, "optional": true },
             }));
         }
         volumes.push(json!({ "name": format!("{CONTAINER}-no-token"), "emptyDir": { "sizeLimit": "1Mi" } }));
@@ -338,6 +341,11 @@ mod tests {
         assert_eq!(container["livenessProbe"]["terminationGracePeriodSeconds"], 30);
         for probe in ["startupProbe", "readinessProbe"] {
             assert!(container.get(probe).is_none(), "{probe}");
+        }
+        assert!(container["args"].as_array().unwrap().contains(&json!("--retry")));
+        for volume in template["spec"]["volumes"].as_array().unwrap() {
+            let optional = ["configMap", "secret"].map(|of| &volume[of]["optional"]).contains(&&json!(true));
+            assert!(optional || volume["emptyDir"].is_object(), "{volume}");
         }
     }
 
