@@ -30,6 +30,12 @@ pub enum ClientError {
     /// The connection broke or ended.
     #[error("the connection to the hook runtime ended")]
     Connection(#[source] Box<dyn Error + Send + Sync>),
+    /// Nobody is there.
+    #[error(
+        "nothing listens on port {0} of the pod: its hook runtime still starts, or cannot start, which the log of its container says \
+         (`kubectl logs POD -c kubectl-backup-hooks`, if it was injected)"
+    )]
+    NotListening(u16),
     /// Nothing came in time.
     #[error("the hook runtime did not answer within {} s", .0.as_secs_f32())]
     Silent(Duration),
@@ -48,6 +54,11 @@ pub enum ClientError {
         known: Vec<String>,
     },
 }
+
+/// It ended as connections do.
+#[derive(Debug, thiserror::Error)]
+#[error("the other end closed it")]
+struct Closed;
 
 fn listed(known: &[String]) -> String {
     if known.is_empty() { "none".to_owned() } else { known.join(", ") }
@@ -68,6 +79,9 @@ impl ClientError {
         super::words::bounded(&text)
     }
 }
+
+/// How long a connection that failed may take to end.
+const LAST_WORD: Duration = Duration::from_secs(2);
 
 /// A connection.
 #[derive(Debug)]
@@ -125,9 +139,22 @@ impl Client {
     pub(super) async fn ended(&mut self) -> ClientError {
         match (&mut self.connection).await {
             Ok(Err(error)) => ClientError::Connection(Box::new(error)),
-            Ok(Ok(())) => ClientError::Connection("the other end closed it".into()),
+            Ok(Ok(())) => ClientError::Connection(Box::new(Closed)),
             Err(error) => ClientError::Connection(Box::new(error)),
         }
+    }
+
+    /// Why a first request had no answer, which the connection knows better than the request. That nobody listens shows only
+    /// now: the way to the pod is there all the same, and is refused or closed at its end.
+    pub(super) async fn unanswered(&mut self, error: ClientError, port: u16) -> ClientError {
+        let ClientError::Connection(_) = error else { return error };
+        let error = tokio::time::timeout(LAST_WORD, self.ended()).await.unwrap_or(error);
+        let refused = error.one_line().to_ascii_lowercase().contains("connection refused");
+        tracing::debug!(%port, error = error.one_line(), "the hook runtime did not answer");
+        if refused || matches!(&error, ClientError::Connection(cause) if cause.is::<Closed>()) {
+            return ClientError::NotListening(port);
+        }
+        error
     }
 
     async fn ask(&mut self, route: &Route, body: Bytes, limit: Duration) -> Result<Bytes, ClientError> {

@@ -90,7 +90,10 @@ pub(super) async fn look(
 ) -> Result<(Client, HookStatus), ClientError> {
     let stream = connector.connect(target).await.map_err(ClientError::Connect)?;
     let mut client = Client::over(stream).await?;
-    let status = client.status(PATIENCE).await?;
+    let status = match client.status(PATIENCE).await {
+        Ok(status) => status,
+        Err(error) => return Err(client.unanswered(error, target.port).await),
+    };
     let known = status.hooks.iter().map(|hook| words::bounded(&hook.name)).collect();
     match status.hooks.into_iter().find(|hook| hook.name == target.hook) {
         Some(hook) => Ok((client, hook)),

@@ -16,23 +16,30 @@ use super::{
 /// Characters of a text from a runtime that are shown.
 const LONGEST: usize = 200;
 
-/// One line for each hook: namespace, pod, and what its runtime says.
-pub fn status(rows: &[(&str, &str, &HookStatus)], wide: bool) -> Table {
+/// As kubectl says it.
+const UNKNOWN: &str = "<unknown>";
+
+/// One line for each hook: namespace, pod, its name, and what its runtime says, if it answers.
+pub fn status(rows: &[(&str, &str, &str, Option<&HookStatus>)], wide: bool) -> Table {
     let mut columns = vec!["NAMESPACE", "POD", "HOOK", "STATE", "HELD FOR", "LAST", "LAST END"];
     if wide {
         columns.extend(["COMPONENT", "FREEZES"]);
     }
-    let mut table = Table::new(columns);
-    for (namespace, pod, hook) in rows {
-        let mut row = vec![
-            (*namespace).to_owned(),
-            (*pod).to_owned(),
-            hook.name.clone(),
+    let (mut table, columns) = (Table::new(columns.clone()), columns.len());
+    for (namespace, pod, name, hook) in rows {
+        let mut row = vec![(*namespace).to_owned(), (*pod).to_owned(), (*name).to_owned()];
+        let Some(hook) = hook else {
+            row.push("NO ANSWER".to_owned());
+            row.resize(columns, UNKNOWN.to_owned());
+            table.push(row);
+            continue;
+        };
+        row.extend([
             stage(hook.state).to_owned(),
             shortened(hook.held_for.as_deref().unwrap_or(NONE)),
             hook.last.as_ref().map_or_else(|| NONE.to_owned(), |last| shortened(&last.restore_point)),
             hook.last.as_ref().map_or_else(|| NONE.to_owned(), ending),
-        ];
+        ]);
         if wide {
             row.extend([shortened(&hook.component), shortened(&hook.freezes)]);
         }
@@ -94,8 +101,8 @@ fn ending(ending: &Ending) -> String {
     let time = milliseconds(u64::try_from(ending.frozen.as_millis()).unwrap_or(u64::MAX));
     match (ending.broken, ending.thawed) {
         (None, _) => format!("thawed after {time}"),
-        (Some(cause), true) => format!("broken ({cause:?}), thawed after {time}"),
-        (Some(cause), false) => format!("NOT THAWED ({cause:?}), for {time}"),
+        (Some(cause), true) => format!("broken ({}), thawed after {time}", cause.name()),
+        (Some(cause), false) => format!("NOT THAWED ({}), for {time}", cause.name()),
     }
 }
 
@@ -160,17 +167,19 @@ mod tests {
         State:       STUCK
         Held for:    <none>
         Last:        shop-1
-        Last end:    NOT THAWED (ThawFailed), for 61.2 s
+        Last end:    NOT THAWED (thaw-failed), for 61.2 s
         ");
     }
 
     #[test]
     fn a_line_for_each() {
         let free = hook(Stage::Free, None);
-        let text = status(&[("shop", "db-0", &free)], false).render(true);
+        let text =
+            status(&[("shop", "db-0", "db", Some(&free)), ("shop", "db-1", "db", None)], false).render(true);
         insta::assert_snapshot!(text, @r"
-        NAMESPACE   POD    HOOK   STATE   HELD FOR   LAST     LAST END
-        shop        db-0   db     free    <none>     <none>   <none>
+        NAMESPACE   POD    HOOK   STATE       HELD FOR    LAST        LAST END
+        shop        db-0   db     free        <none>      <none>      <none>
+        shop        db-1   db     NO ANSWER   <unknown>   <unknown>   <unknown>
         ");
     }
 }

@@ -12,7 +12,7 @@ use crate::{
     },
 };
 
-use super::{find::PodHook, pods};
+use super::{find::PodHook, pods, status::NONE_FOUND};
 
 /// Runs `hooks list`.
 pub(super) async fn run(args: SelectedArgs, session: &Session) -> anyhow::Result<ExitStatus> {
@@ -30,7 +30,7 @@ pub(super) async fn run(args: SelectedArgs, session: &Session) -> anyhow::Result
             printer.data(&names.join("\n"))?;
         }
         RecordFormat::Table | RecordFormat::Wide if found.hooks.is_empty() => {
-            printer.note("No hooks found. A pod names its hooks in the annotation kubectl-backup.dev/hooks.");
+            printer.note(NONE_FOUND);
         }
         RecordFormat::Table | RecordFormat::Wide => {
             printer.data(&table(&found.hooks).render(!args.output.no_headers))?;

@@ -19,18 +19,23 @@ use super::{find::PodHook, forwards::Forwards, open, pods};
 /// Runtimes asked at once.
 const LOOKUPS: usize = 8;
 
+/// Said where there are none.
+pub(super) const NONE_FOUND: &str = "No hooks found. A pod names its hooks in the annotation kubectl-backup.dev/hooks; \
+                                     `kubectl backup hooks inject` puts one into a workload.";
+
 /// Runs `hooks status`.
 pub(super) async fn run(args: SelectedArgs, session: &Session) -> anyhow::Result<ExitStatus> {
     let cluster = session.cluster().await?;
     let found = pods::selected(&args, &cluster).await?;
     let mut is_partial = pods::tell(&found, &session.printer);
-    let mut rows = Vec::new();
+    let (mut rows, mut silent) = (Vec::new(), Vec::new());
     for (target, answer) in ask(&Forwards(cluster), &found.hooks).await {
         match answer {
             Ok(status) => rows.push((target, status)),
             Err(error) => {
                 is_partial = true;
                 session.printer.warning(&format!("hook {target}: {}", error.one_line()));
+                silent.push(target);
             }
         }
     }
@@ -45,13 +50,15 @@ pub(super) async fn run(args: SelectedArgs, session: &Session) -> anyhow::Result
             printer.data(&names.join("\n"))?;
         }
         RecordFormat::Table | RecordFormat::Wide if found.hooks.is_empty() => {
-            printer.note("No hooks found. A pod names its hooks in the annotation kubectl-backup.dev/hooks.");
+            printer.note(NONE_FOUND);
         }
         format => {
-            let rows: Vec<_> = rows
-                .iter()
+            let answers = rows.iter().map(|(target, status)| (target, Some(status)));
+            let rows: Vec<_> = answers
+                .chain(silent.iter().map(|target| (target, None)))
                 .map(|(target, status)| {
-                    (target.terms.pod.namespace.as_str(), target.terms.pod.name.as_str(), status)
+                    let pod = &target.terms.pod;
+                    (pod.namespace.as_str(), pod.name.as_str(), target.hook.as_str(), status)
                 })
                 .collect();
             let table = report::status(&rows, format == RecordFormat::Wide);
