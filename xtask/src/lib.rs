@@ -10,6 +10,7 @@ mod demo;
 pub mod dist;
 mod hook_tools;
 mod hooks;
+mod image;
 mod install;
 pub mod shell;
 mod test;
@@ -37,6 +38,8 @@ enum Verb {
     Ci,
     /// Build the example hooks
     Hooks,
+    /// Build an image of the hook runtime with the example hooks in it, to be pushed to a registry of yours
+    Image(image::ImageArgs),
     /// Build release archives, their checksums and the Krew manifest
     Dist(dist::DistArgs),
     /// Measure against the floors of the same run
@@ -64,6 +67,7 @@ fn run(verb: Verb) -> Result<()> {
         Verb::Test(args) => test::run(&args),
         Verb::Ci => ci::run_all(),
         Verb::Hooks => hooks::build(),
+        Verb::Image(args) => image::run(&args),
         Verb::Dist(args) => dist::run(&args),
         Verb::Bench(args) => bench::run(&args),
         Verb::Demo(args) => demo::run(&args),

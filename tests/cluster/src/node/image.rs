@@ -1,4 +1,5 @@
-//! A container image of our own few files: one layer, as the tar archive of an OCI layout. No registry is asked.
+//! A container image of our own few files: one layer, as the tar archive of an OCI layout, which Docker takes as
+//! one of its own too. No registry is asked.
 
 use std::{fmt, io::Write as _};
 
@@ -95,14 +96,22 @@ impl Image {
         })
         .to_string();
 
+        // What Docker reads instead of the index, unless it keeps images in containerd.
+        let place = |content: &[u8]| format!("blobs/{}", digest(content).replace(':', "/"));
+        let for_docker = json!([{
+            "Config": place(config.as_bytes()), "RepoTags": [self.name], "Layers": [place(&layer)],
+        }])
+        .to_string();
+
         let mut archive = Builder::new(Vec::new());
         let mut add = |path: &str, content: &[u8]| {
             append(&mut archive, path, &mut header(EntryType::Regular, 0o644), content)
         };
         add("oci-layout", br#"{"imageLayoutVersion":"1.0.0"}"#)?;
         add("index.json", index.as_bytes())?;
+        add("manifest.json", for_docker.as_bytes())?;
         for blob in [&layer[..], config.as_bytes(), manifest.as_bytes()] {
-            add(&format!("blobs/{}", digest(blob).replace(':', "/")), blob)?;
+            add(&place(blob), blob)?;
         }
         let mut archive = archive.into_inner().context("could not end an image")?;
         archive.flush().context("could not end an image")?;
@@ -172,6 +181,10 @@ mod tests {
         let config: Value = serde_json::from_slice(&blob(&manifest["config"])).unwrap();
         assert_eq!(config["config"]["Entrypoint"][0], "/run");
         let layer = blob(&manifest["layers"][0]);
+        let for_docker: Value = serde_json::from_slice(&files["manifest.json"]).unwrap();
+        assert_eq!(for_docker[0]["RepoTags"][0], "localhost/one:1");
+        assert_eq!(files[for_docker[0]["Config"].as_str().unwrap()], blob(&manifest["config"]));
+        assert_eq!(files[for_docker[0]["Layers"][0].as_str().unwrap()], layer);
         let mut layer = tar::Archive::new(&layer[..]);
         let names = layer.entries().unwrap().map(|entry| entry.unwrap().path().unwrap().into_owned());
         assert_eq!(names.collect::<Vec<_>>(), ["etc", "etc/name", "name"].map(std::path::PathBuf::from));

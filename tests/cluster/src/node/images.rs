@@ -20,7 +20,7 @@ pub const DEBIAN: &str = "localhost/debian:1";
 /// The user of containers that run the node's own programs, and their group.
 pub const USER: u32 = 999;
 
-/// Certificates of the authorities that this machine trusts.
+/// Where images and this machine have them.
 const AUTHORITIES: &str = "/etc/ssl/certs/ca-certificates.crt";
 
 /// Those without which no pod of a test would start.
@@ -79,10 +79,14 @@ pub fn of_program(name: &str, program: &Path) -> Result<Image> {
         let content = fs::read(&library).with_context(|| format!("could not read `{library}`"))?;
         image = image.file(library.trim_start_matches('/'), 0o755, &content)?;
     }
-    // Without them nobody speaks TLS.
+    Ok(with_authorities(image)?.entrypoint(&["/program"]))
+}
+
+/// With the certificates of the authorities that this machine trusts, without which nobody speaks TLS.
+pub fn with_authorities(image: Image) -> Result<Image> {
     let authorities = fs::read(AUTHORITIES)
-        .with_context(|| format!("could not read `{AUTHORITIES}`: install ca-certificates"))?;
-    Ok(image.file(AUTHORITIES.trim_start_matches('/'), 0o644, &authorities)?.entrypoint(&["/program"]))
+        .with_context(|| format!("could not read `{AUTHORITIES}`: install the package `ca-certificates`"))?;
+    image.file(AUTHORITIES.trim_start_matches('/'), 0o644, &authorities)
 }
 
 /// Paths in what ldd(1) prints: `libc.so.6 => /lib/libc.so.6 (0x…)`, or the loader's path alone.
