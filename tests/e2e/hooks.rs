@@ -111,6 +111,10 @@ fn a_runtime_goes_into_a_workload_and_out_of_it_and_leaves_nothing() {
     run(with(&[])).exits_with(2);
     let sent = run(with(&["--dry-run=client", "-o", "yaml"])).success().stdout;
     assert!(sent.contains("kind: ConfigMap") && sent.contains("restartPolicy: Always"), "{sent}");
+    // It is for a file, and so for objects that are made later too.
+    assert!(!sent.contains("uid:"), "{sent}");
+    let nameless = world.kubectl_backup(&["hooks", "inject", "deploy/db", "--hook=postgres"]).exits_with(2);
+    assert!(nameless.stderr.contains("build one with `cargo xtask image NAME`"), "{}", nameless.stderr);
     let shown = run(with(&["--dry-run=server"])).success().stdout;
     assert!(shown.contains("+        image: registry.example/hooks:1"), "{shown}");
     assert_eq!(world.object("deploy/db").unwrap()["spec"], before["spec"]);

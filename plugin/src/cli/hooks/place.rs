@@ -42,9 +42,9 @@ pub struct RuntimeArgs {
     /// Configuration of the runtime, instead of one made from the other flags
     #[arg(long, value_name = "FILE", conflicts_with = "hook", help_heading = "Hook")]
     pub config: Option<PathBuf>,
-    /// Image of the runtime; it has the components in /hooks, unless they come from a config map
+    /// Image of the runtime, of your own (docs/hooks.md); it has the components in /hooks, unless they come from elsewhere
     #[arg(long, value_name = "IMAGE", env = "KUBECTL_BACKUP_HOOK_IMAGE", help_heading = "Hook")]
-    pub image: String,
+    pub image: Option<String>,
     /// Port on the loopback of the pod
     #[arg(long, value_name = "PORT", default_value_t = 9911, value_parser = clap::value_parser!(u16).range(1..), help_heading = "Hook")]
     pub port: u16,

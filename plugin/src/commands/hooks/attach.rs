@@ -24,7 +24,7 @@ use crate::{
 };
 
 use super::{
-    inject::{configured, ended, keys, secret},
+    inject::{configured, ended, image, keys, secret},
     workload::{agrees, documents, need_terminal},
 };
 
@@ -40,13 +40,14 @@ const LIMITS: &str = "An ephemeral container cannot be changed or removed: it go
 pub(super) async fn run(args: AttachArgs, session: &Session) -> anyhow::Result<ExitStatus> {
     let secrets = args.secrets.iter().map(|word| secret(word)).collect::<Result<BTreeMap<_, _>, _>>()?;
     let (hooks, configuration) = configured(&args.runtime, &secrets, false)?;
+    let image = image(&args.runtime)?;
     need_terminal(&args.change)?;
     let cluster = session.cluster().await?;
     let (kind, key, live) = pod(&args.pod, args.change.namespace.as_deref(), &cluster).await?;
     let volumes = keys(&secrets);
     suits(&live, &key.name, volumes.keys().chain(&args.components_from))?;
     let sidecar = Sidecar {
-        image: args.runtime.image.clone(),
+        image,
         port: args.runtime.port,
         hooks,
         configuration,

@@ -25,10 +25,11 @@ const LARGEST: u64 = 1 << 20;
 pub(super) async fn run(args: InjectArgs, session: &Session) -> anyhow::Result<ExitStatus> {
     let secrets = args.secrets.iter().map(|word| secret(word)).collect::<Result<BTreeMap<_, _>, _>>()?;
     let (hooks, configuration) = configured(&args.runtime, &secrets, true)?;
+    let image = image(&args.runtime)?;
     let cluster = session.cluster().await?;
     let workload = Workload::find(&args.workload, args.change.namespace.as_deref(), &cluster).await?;
     let sidecar = Sidecar {
-        image: args.runtime.image.clone(),
+        image,
         port: args.runtime.port,
         hooks,
         configuration,
@@ -102,6 +103,17 @@ pub(super) fn configured(
         secrets: secrets.clone(),
     };
     Ok((vec![name], configuration(&hook, args.port, keeps)))
+}
+
+/// The image of the runtime. There is no default: a sidecar whose image cannot be had would keep the database from starting.
+pub(super) fn image(args: &RuntimeArgs) -> Result<String, UsageError> {
+    args.image.clone().filter(|image| !image.is_empty()).ok_or_else(|| {
+        UsageError::with_hint(
+            "no image of the hook runtime is named, and none is published",
+            "build one with `cargo xtask image NAME`, push it to a registry of your cluster as docs/hooks.md shows, and name it by \
+             --image or KUBECTL_BACKUP_HOOK_IMAGE",
+        )
+    })
 }
 
 /// What is read of each Secret, or volume: its keys.

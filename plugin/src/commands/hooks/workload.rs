@@ -125,7 +125,7 @@ pub(super) async fn agreed(
 ) -> anyhow::Result<bool> {
     need_terminal(args)?;
     if args.dry_run == Some(DryRun::Client) {
-        let bodies: Vec<Value> = objects.iter().map(|object| object.body.clone()).collect();
+        let bodies: Vec<Value> = objects.iter().map(|object| for_others(&object.body)).collect();
         let format = args.output.unwrap_or(PlaceFormat::Yaml);
         session.printer.exact(&documents(&bodies, format)?)?;
         return Ok(false);
@@ -153,6 +153,15 @@ pub(super) async fn agreed(
         return Ok(false);
     }
     agrees(question, args, session).await
+}
+
+/// As it can be kept in a file: the uid is that of an object which may be made again.
+fn for_others(body: &Value) -> Value {
+    let mut body = body.clone();
+    if let Some(metadata) = body["metadata"].as_object_mut() {
+        metadata.remove("uid");
+    }
+    body
 }
 
 /// Refuses to change anything unasked where nobody can be asked.
