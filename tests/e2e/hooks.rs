@@ -4,6 +4,8 @@
 mod on_a_node;
 mod relay;
 
+use std::fs;
+
 use serde_json::{Value, json};
 
 use crate::world::World;
@@ -86,6 +88,35 @@ fn who_may_not_list_pods_backs_up_without_hooks_and_is_told() {
 
 #[test]
 #[ignore = "needs cluster: cargo xtask test"]
+fn a_configuration_of_ones_own_gets_its_secrets_and_nothing_is_injected_without_an_image() {
+    let world = World::new();
+    world.apply(&deployment().to_string());
+    let file = world.folder().join("hooks.yaml");
+    fs::write(&file, "folder: /hooks\nhooks: {db: {component: a.wasm, tls: {ca: /secrets/tls/ca.crt}}}\n")
+        .unwrap();
+    let whole = [
+        "hooks",
+        "inject",
+        "deploy/db",
+        "--image=i",
+        "--dry-run=server",
+        "--secret=ca=tls/ca.crt",
+        "--config",
+    ];
+    let shown = world
+        .kubectl_backup(&whole.into_iter().chain([file.to_str().unwrap()]).collect::<Vec<_>>())
+        .success()
+        .stdout;
+    assert!(
+        shown.contains("+        - mountPath: /secrets/tls") && shown.contains("+            path: ca.crt"),
+        "{shown}"
+    );
+    let nameless = world.kubectl_backup(&["hooks", "inject", "deploy/db", "--hook=postgres"]).exits_with(2);
+    assert!(nameless.stderr.contains("build one with `cargo xtask image NAME`"), "{}", nameless.stderr);
+}
+
+#[test]
+#[ignore = "needs cluster: cargo xtask test"]
 fn a_runtime_goes_into_a_workload_and_out_of_it_and_leaves_nothing() {
     let world = World::new();
     world.apply(&deployment().to_string());
@@ -113,8 +144,6 @@ fn a_runtime_goes_into_a_workload_and_out_of_it_and_leaves_nothing() {
     assert!(sent.contains("kind: ConfigMap") && sent.contains("restartPolicy: Always"), "{sent}");
     // It is for a file, and so for objects that are made later too.
     assert!(!sent.contains("uid:"), "{sent}");
-    let nameless = world.kubectl_backup(&["hooks", "inject", "deploy/db", "--hook=postgres"]).exits_with(2);
-    assert!(nameless.stderr.contains("build one with `cargo xtask image NAME`"), "{}", nameless.stderr);
     let shown = run(with(&["--dry-run=server"])).success().stdout;
     assert!(shown.contains("+        image: registry.example/hooks:1"), "{shown}");
     assert_eq!(world.object("deploy/db").unwrap()["spec"], before["spec"]);

@@ -76,8 +76,8 @@ pub struct InjectArgs {
     /// What it runs.
     #[command(flatten)]
     pub runtime: RuntimeArgs,
-    /// A secret of the hook: a key of a Secret in the namespace of the workload
-    #[arg(long = "secret", value_name = "NAME=SECRET/KEY", requires = "hook", help_heading = "Hook")]
+    /// A secret of the hook: a key of a Secret in the namespace of the workload; with --config the file /secrets/SECRET/KEY
+    #[arg(long = "secret", value_name = "NAME=SECRET/KEY", help_heading = "Hook")]
     pub secrets: Vec<String>,
     /// Take the components from this config map instead of from the image
     #[arg(long, value_name = "CONFIGMAP", help_heading = "Hook")]
@@ -107,8 +107,8 @@ pub struct AttachArgs {
     /// What it runs.
     #[command(flatten)]
     pub runtime: RuntimeArgs,
-    /// A secret of the hook: a file in a volume of the pod
-    #[arg(long = "secret", value_name = "NAME=VOLUME/FILE", requires = "hook", help_heading = "Hook")]
+    /// A secret of the hook: a file in a volume of the pod; with --config the file /secrets/VOLUME/FILE
+    #[arg(long = "secret", value_name = "NAME=VOLUME/FILE", help_heading = "Hook")]
     pub secrets: Vec<String>,
     /// Take the components from this volume of the pod instead of from the image
     #[arg(long, value_name = "VOLUME", help_heading = "Hook")]

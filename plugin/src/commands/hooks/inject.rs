@@ -13,7 +13,7 @@ use crate::{
     commands::{failure::UsageError, session::Session},
     exit::ExitStatus,
     model::object::ObjectKey,
-    plan::hooks::sidecar::{HookWords, Sidecar, configuration},
+    plan::hooks::sidecar::{HookWords, Sidecar, configuration, secret_file},
 };
 
 use super::workload::{Applied, Workload, agreed, apply};
@@ -81,7 +81,9 @@ pub(super) fn configured(
     keeps: bool,
 ) -> Result<(Vec<String>, String), UsageError> {
     if let Some(path) = &args.config {
-        return read(path);
+        let (hooks, text) = read(path)?;
+        names_all(&text, secrets)?;
+        return Ok((hooks, text));
     }
     let name = args.hook.clone().unwrap_or_default();
     if !is_hook_name(&name) {
@@ -150,6 +152,18 @@ fn read(path: &std::path::Path) -> Result<(Vec<String>, String), UsageError> {
     Ok((outline.hooks.into_keys().collect(), text))
 }
 
+/// Refuses secrets that would be mounted for nobody.
+fn names_all(configuration: &str, secrets: &BTreeMap<String, (String, String)>) -> Result<(), UsageError> {
+    let mut files = secrets.values().map(|(secret, key)| secret_file(secret, key));
+    match files.find(|file| !configuration.contains(file)) {
+        Some(file) => Err(UsageError::with_hint(
+            format!("the configuration does not name `{file}`"),
+            "a secret is there under that name: put it where the configuration needs the file, or leave out --secret",
+        )),
+        None => Ok(()),
+    }
+}
+
 fn pair(word: &str, flag: &str, form: &str) -> Result<(String, String), UsageError> {
     match word.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
@@ -188,6 +202,17 @@ mod tests {
         let set = |keys: &[&str]| keys.iter().copied().map(str::to_owned).collect::<BTreeSet<_>>();
         let expected = [("one".to_owned(), set(&["x", "y"])), ("two".to_owned(), set(&["x"]))];
         assert_eq!(keys(&secrets), expected.into());
+    }
+
+    #[test]
+    fn a_configuration_names_the_files_of_its_secrets() {
+        let secrets = [secret("password=db/backup").unwrap(), secret("ca=tls/ca.crt").unwrap()].into();
+        let with = |ca: &str| {
+            format!("hooks: {{db: {{secrets: {{password: /secrets/db/backup}}, tls: {{ca: {ca}}}}}}}")
+        };
+        assert!(names_all(&with("/secrets/tls/ca.crt"), &secrets).is_ok());
+        let refused = names_all(&with("/tls/ca.crt"), &secrets).unwrap_err().to_string();
+        assert_eq!(refused, "the configuration does not name `/secrets/tls/ca.crt`");
     }
 
     #[rstest]

@@ -75,6 +75,11 @@ pub struct HookWords {
     pub secrets: BTreeMap<String, (String, String)>,
 }
 
+/// The file of a key of a Secret, or of one in a volume.
+pub fn secret_file(secret: &str, key: &str) -> String {
+    format!("{SECRETS_FOLDER}/{secret}/{key}")
+}
+
 /// The configuration of a runtime with one hook, as YAML. `keeps` is whether it has a folder to write to.
 pub fn configuration(hook: &HookWords, port: u16, keeps: bool) -> String {
     let usual = ADDRESSES.iter().find(|(name, _)| *name == hook.name);
@@ -95,8 +100,8 @@ pub fn configuration(hook: &HookWords, port: u16, keeps: bool) -> String {
         body.insert("settings".to_owned(), json!(hook.settings));
     }
     if !hook.secrets.is_empty() {
-        let path = |(name, key): &(String, String)| format!("{SECRETS_FOLDER}/{name}/{key}");
-        let paths: BTreeMap<_, _> = hook.secrets.iter().map(|(secret, of)| (secret, path(of))).collect();
+        let paths: BTreeMap<_, _> =
+            hook.secrets.iter().map(|(secret, (name, key))| (secret, secret_file(name, key))).collect();
         body.insert("secrets".to_owned(), json!(paths));
     }
     // JSON is YAML, and needs nothing to be quoted by rules of its own.
