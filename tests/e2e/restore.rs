@@ -268,6 +268,13 @@ fn a_narrow_user_restores_what_it_may_and_is_told_the_rest() {
     assert_eq!(state(&result, "configmap/app"), "created");
     assert_eq!(state(&result, "secret/sealed"), "refused");
     assert!(reason(&result, "secret/sealed").contains("forbidden"), "{result:#}");
+
+    // That the namespace is there shows by what is in it.
+    let kinds = ["restore", &latest, "--include", "configmaps,namespaces", "--yes", "-o", "json"];
+    let result = world.kubectl_backup_as(&kubeconfig, &kinds).success().json();
+    let namespace = format!("namespace/{}", world.namespace());
+    assert_eq!(state(&result, &namespace), "skipped");
+    assert_eq!(reason(&result, &namespace), "exists, and you may not look at it");
 }
 
 #[test]

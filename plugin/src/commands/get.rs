@@ -213,13 +213,19 @@ async fn namespaces(args: &GetArgs, opened: &OpenPoint, session: &Session) -> Op
     Some(BTreeSet::from([default_namespace(opened, session).await]))
 }
 
-/// The context's namespace. Looking into a backup must work when there is no cluster any more: then the
-/// only namespace of the restore point stands in, or `default`.
+/// Where to look when nothing is said. Looking into a backup must work when there is no cluster any more.
 pub(crate) async fn default_namespace(opened: &OpenPoint, session: &Session) -> String {
-    match (session.cluster().await, opened.manifest.summary.namespaces.as_slice()) {
-        (Ok(cluster), _) => cluster.default_namespace().to_owned(),
-        (Err(_), [only]) => only.clone(),
-        (Err(_), _) => "default".to_owned(),
+    let cluster = session.cluster().await.ok();
+    let of_context = cluster.as_ref().map(|cluster| cluster.default_namespace());
+    namespace_to_look_in(of_context, &opened.manifest.summary.namespaces).to_owned()
+}
+
+/// The context's namespace, as in kubectl, unless another one is all that the restore point holds.
+fn namespace_to_look_in<'a>(of_context: Option<&'a str>, saved: &'a [String]) -> &'a str {
+    let of_context = of_context.unwrap_or("default");
+    match saved {
+        [only] => only,
+        _ => of_context,
     }
 }
 
@@ -229,4 +235,27 @@ fn definition(opened: &OpenPoint, resource: &GroupResource) -> Option<Value> {
     opened.manifest.kind(&definitions)?;
     let key = ObjectKey::new(definitions, None, &resource.to_string());
     opened.repository.object(&opened.point.id, &key).ok().flatten().map(|object| object.body)
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::as_kubectl(Some("web"), &["shop", "web"], "web")]
+    #[case::one_that_is_not_saved(Some("web"), &["shop", "till"], "web")]
+    #[case::another_is_all_there_is(Some("default"), &["shop"], "shop")]
+    #[case::nothing_is_saved(Some("web"), &[], "web")]
+    #[case::no_cluster_any_more(None, &["shop", "till"], "default")]
+    #[case::no_cluster_and_one_namespace(None, &["shop"], "shop")]
+    fn looks_where_something_is(
+        #[case] of_context: Option<&str>,
+        #[case] saved: &[&str],
+        #[case] expected: &str,
+    ) {
+        let saved: Vec<String> = saved.iter().map(|name| (*name).to_owned()).collect();
+        assert_eq!(namespace_to_look_in(of_context, &saved), expected);
+    }
 }

@@ -48,6 +48,9 @@ pub(super) fn decision(
         // Only asked to be there. Whoever has rights in it need not have that of reading it.
         return Decision::plain(Action::Unchanged);
     }
+    if matches!(state, Live::Unreadable) && is_inhabited(candidate.target(), facts) {
+        return Decision::because(Action::Skip, "exists, and you may not look at it");
+    }
     if let Some(renamed) = &candidate.renamed {
         return beside(&state, &renamed.from, candidate.target());
     }
@@ -71,6 +74,11 @@ pub(super) fn decision(
         Some(waits) if decision.action == Action::Replace => decision.and(&waits),
         _ => decision,
     }
+}
+
+/// Whoever has a Role in a namespace need not have the right to read or make the namespace itself.
+fn is_inhabited(target: &ObjectKey, facts: &Facts) -> bool {
+    target.resource.plural == "namespaces" && facts.inhabited.contains(&target.name)
 }
 
 /// What becomes of an object that is made beside the original `from`.

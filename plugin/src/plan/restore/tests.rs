@@ -250,3 +250,22 @@ fn a_namespace_that_may_not_be_read_is_not_known_to_be_made() {
     facts.unreadable.insert(0);
     assert_eq!(made(&facts), 0);
 }
+
+#[rstest]
+#[case::something_is_in_it("shop", false, Action::Skip)]
+#[case::something_is_in_another_one("web", false, Action::Create)]
+#[case::it_is_only_needed("shop", true, Action::Unchanged)]
+fn a_namespace_that_may_not_be_read_is_there_when_something_is_in_it(
+    #[case] inhabited: &str,
+    #[case] is_needed: bool,
+    #[case] expected: Action,
+) {
+    let mut namespace = plain("namespaces", "shop");
+    if is_needed {
+        namespace.origin = Origin::Needed;
+    }
+    let mut facts = Facts::default();
+    facts.unreadable.insert(0);
+    facts.inhabited.insert(inhabited.to_owned());
+    assert_eq!(actions(&RestorePlan::new(vec![namespace], &facts, &kinds())), [expected]);
+}
