@@ -108,7 +108,7 @@ fn said<E: Error>(outcome: Result<(), E>) -> ExitCode {
 fn compile(config: &Path) -> Result<(), engine::Error> {
     let configuration = Configuration::read(config).map_err(engine::Error::Configuration)?;
     let asynchronous = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let engine = Engine::new()?;
+    let engine = Engine::compiling()?;
     let filled = asynchronous.map_err(engine::Error::Thread)?.block_on(engine.fill_cache(&configuration))?;
     for hook in filled {
         tell(&format!("compiled the component of hook {hook}"));
@@ -169,9 +169,8 @@ async fn run(
     let handler = |kind| signal(kind).map_err(engine::Error::Signals);
     let (mut terminated, mut interrupted) =
         (handler(SignalKind::terminate())?, handler(SignalKind::interrupt())?);
-    let engine = Engine::new()?;
     let Ready { runtime, listener, scraped } = loop {
-        match (ready(&engine, configuration).await, retry) {
+        match (ready(configuration).await, retry) {
             (Ok(ready), _) => break ready,
             (Err(error), None) => return Err(error),
             (Err(error), Some(pause)) => {
@@ -207,11 +206,10 @@ struct Ready {
 }
 
 async fn ready(
-    engine: &Engine,
     configuration: &dyn Fn() -> Result<Configuration, ConfigurationError>,
 ) -> Result<Ready, engine::Error> {
     let configuration = configuration().map_err(engine::Error::Configuration)?;
-    let runtime = Runtime::start(engine, &configuration).await?;
+    let runtime = Runtime::start(&Engine::serving(&configuration)?, &configuration).await?;
     let listener = listen(configuration.listen(), "").await?;
     let scraped = match configuration.metrics_listen() {
         Some(address) => Some(listen(address, "for metrics ").await?),

@@ -1,8 +1,13 @@
 //! `cargo xtask bench`: the benchmarks of `tests/bench`, with optimisation. They start a cluster for each size themselves.
 
+use std::path::Path;
+
 use anyhow::Result;
 
-use crate::shell::{self, cargo};
+use crate::{
+    image::PROFILE as RUNTIME_PROFILE,
+    shell::{self, cargo},
+};
 
 /// Arguments of `bench`.
 #[derive(Debug, clap::Args)]
@@ -23,11 +28,15 @@ pub(crate) fn run(args: &BenchArgs) -> Result<()> {
 
 /// The runtime, and the hooks beside the databases' own clients.
 fn hooks() -> Result<()> {
-    let folder = shell::target_folder().join("without-compiler");
-    let mut build = cargo(["build", "--package", "hook-runtime", "--no-default-features", "--release"]);
-    shell::run(build.arg("--target-dir").arg(&folder))?;
+    let (target, without_compiler) =
+        (shell::target_folder(), shell::target_folder().join("without-compiler"));
+    let build = || cargo(["build", "--package", "hook-runtime", "--profile", RUNTIME_PROFILE]);
+    shell::run(&mut build())?;
+    shell::run(build().arg("--no-default-features").arg("--target-dir").arg(&without_compiler))?;
+    let program = |folder: &Path| folder.join(RUNTIME_PROFILE).join("hook-runtime");
     let mut bench = cargo(["bench", "--package", "hook-runtime", "--bench", "hooks", "--profile", "release"]);
-    shell::run(bench.env("KUBECTL_BACKUP_RUNTIME_WITHOUT_COMPILER", folder.join("release/hook-runtime")))
+    bench.env("KUBECTL_BACKUP_RUNTIME", program(&target));
+    shell::run(bench.env("KUBECTL_BACKUP_RUNTIME_WITHOUT_COMPILER", program(&without_compiler)))
 }
 
 /// The binary that is measured and the one that measures.

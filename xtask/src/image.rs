@@ -14,8 +14,8 @@ use crate::{
     shell::{self, cargo, say, target_folder, workspace},
 };
 
-/// Cargo's profile for what users get.
-const PROFILE: &str = "dist";
+/// Cargo's profile for the runtime that users get.
+pub(crate) const PROFILE: &str = "dist-runtime";
 /// The program, by the name that `hooks inject` starts it by in its probe.
 const PROGRAM: &str = "hook-runtime";
 

@@ -4,7 +4,7 @@ use std::{
     fmt::Write as _,
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::{SocketAddr, TcpStream},
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     sync::{Arc, Condvar, Mutex},
     time::Duration,
@@ -17,7 +17,11 @@ use tempfile::TempDir;
 /// Far beyond what is waited for, so that a busy machine fails nothing.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_hook-runtime");
+/// The build that is tried: cargo's for these tests, or the one that is named, as the one that users get.
+pub(crate) fn program() -> PathBuf {
+    let named = std::env::var_os("KUBECTL_BACKUP_RUNTIME").map(PathBuf::from);
+    named.unwrap_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_hook-runtime")))
+}
 
 /// A runtime with one hook.
 pub(crate) struct Runtime {
@@ -49,13 +53,13 @@ impl Runtime {
         // JSON is YAML.
         std::fs::write(folder.path().join("hooks.yaml"), configuration.to_string())
             .expect("a file can be written");
-        let (child, log) = spawn(Path::new(PROGRAM), folder.path(), options);
+        let (child, log) = spawn(&program(), folder.path(), options);
         Self { hook: name.to_owned(), child, log, folder }
     }
 
     /// Again with the same configuration, as a container that is restarted.
     pub(crate) fn restart(&mut self) {
-        self.restart_as(Path::new(PROGRAM));
+        self.restart_as(&program());
     }
 
     /// Ends it at once.
