@@ -13,6 +13,7 @@ use serde_json::Value;
 use crate::{
     archive::ReadFilter,
     cli::inspect::GetArgs,
+    cluster::Cluster,
     exit::ExitStatus,
     model::{
         object::ObjectKey,
@@ -216,7 +217,7 @@ async fn namespaces(args: &GetArgs, opened: &OpenPoint, session: &Session) -> Op
 /// Where to look when nothing is said. Looking into a backup must work when there is no cluster any more.
 pub(crate) async fn default_namespace(opened: &OpenPoint, session: &Session) -> String {
     let cluster = session.cluster().await.ok();
-    let of_context = cluster.as_ref().map(|cluster| cluster.default_namespace());
+    let of_context = cluster.as_ref().map(Cluster::default_namespace);
     namespace_to_look_in(of_context, &opened.manifest.summary.namespaces).to_owned()
 }
 
