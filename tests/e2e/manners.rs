@@ -217,6 +217,12 @@ fn completion_knows_cluster_and_repository() {
     assert_eq!(complete(&["get", "latest", "configmap/pr"]), ["configmap/probe", ":4"]);
     assert_eq!(complete(&["list", "-n", ""]), [namespace, ":4"]);
     assert_eq!(complete(&["get", "no-such-point", "cm/"]), [":4"]);
+    // `latest` is what it is for `get`, which passes over one that lacks something.
+    world.kubectl(&["create", "secret", "generic", "other"]).success();
+    let secrets = json!([{"apiGroups": [""], "resources": ["secrets"], "verbs": ["list"]}]);
+    let role = world.user_with_role(&secrets);
+    world.kubectl_backup_as(&role, &["create", "--name", "partial"]).exits_with(3);
+    assert_eq!(complete(&["get", "latest", "cm", "pr"]), ["probe", ":4"]);
 
     #[cfg(unix)]
     through_kubectl(&world);

@@ -153,9 +153,12 @@ async fn saved(
     blocking(move || look(&repository)).await
 }
 
+/// The one that the verbs which take objects take.
 fn find(repository: &Repository, word: &str) -> anyhow::Result<RestorePoint> {
-    let points = repository.restore_points()?;
-    Ok(resolve(word, &points, &Zoned::now(), Incomplete::Allow)?.point.clone())
+    let (points, now) = (repository.restore_points()?, Zoned::now());
+    let found = resolve(word, &points, &now, Incomplete::Skip)
+        .or_else(|_| resolve(word, &points, &now, Incomplete::Allow))?;
+    Ok(found.point.clone())
 }
 
 fn saved_kinds(repository: &Repository, point: &RestorePoint) -> anyhow::Result<Vec<ResourceType>> {
