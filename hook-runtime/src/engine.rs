@@ -122,22 +122,21 @@ impl Engine {
     /// For the hooks of this configuration. With a cache they are compiled in another process, and the compiler of this one
     /// is not even set up: its tables are megabytes.
     pub fn serving(configuration: &Configuration) -> Result<Self, Error> {
-        let mut config = wasmtime::Config::new();
-        #[cfg(feature = "compiler")]
-        config.enable_compiler(configuration.cache().is_none());
-        #[cfg(not(feature = "compiler"))]
-        let _ = configuration;
-        Self::new(config)
+        Self::new(configuration.cache().is_none())
     }
 
     /// For filling a cache.
     #[cfg(feature = "compiler")]
     pub fn compiling() -> Result<Self, Error> {
-        Self::new(wasmtime::Config::new())
+        Self::new(true)
     }
 
     /// An engine whose guests can be interrupted.
-    fn new(mut config: wasmtime::Config) -> Result<Self, Error> {
+    #[cfg_attr(not(feature = "compiler"), expect(unused_variables, reason = "this build has no compiler"))]
+    fn new(compiles: bool) -> Result<Self, Error> {
+        let mut config = wasmtime::Config::new();
+        #[cfg(feature = "compiler")]
+        config.enable_compiler(compiles);
         config.epoch_interruption(true);
         // A hook has tens of megabytes; the default reserves 4 GiB of addresses, which a limit on them refuses.
         config.memory_reservation(64 << 20).memory_guard_size(64 << 10);
