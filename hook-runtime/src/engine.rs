@@ -3,7 +3,7 @@
 
 use std::{
     path::PathBuf,
-    sync::{Arc, Condvar, Mutex, PoisonError},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -169,44 +169,69 @@ impl Engine {
 
     /// While the guard lives, guests give way.
     pub(crate) fn running(&self) -> Running {
-        *self.ticker.running.lock().unwrap_or_else(PoisonError::into_inner) += 1;
-        self.ticker.changed.notify_one();
-        Running(Arc::clone(&self.ticker))
+        let pulse = Arc::clone(&self.ticker.0);
+        pulse.guests().running += 1;
+        pulse.changed.notify_one();
+        Running(pulse)
     }
 }
 
-/// Counts epochs while guests run, in a thread of its own: a guest that spins holds the other one.
-struct Ticker {
-    running: Mutex<usize>,
+/// Counts epochs while guests run, in a thread of its own: a guest that spins holds the other one. The thread ends with this.
+struct Ticker(Arc<Pulse>);
+
+/// What the thread waits for.
+#[derive(Default)]
+struct Pulse {
+    guests: Mutex<Guests>,
     changed: Condvar,
+}
+
+#[derive(Default)]
+struct Guests {
+    running: usize,
+    /// Nobody can start one any more.
+    ended: bool,
+}
+
+impl Pulse {
+    fn guests(&self) -> MutexGuard<'_, Guests> {
+        self.guests.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Ticker {
     fn start(engine: &wasmtime::Engine) -> Arc<Self> {
-        let ticker = Arc::new(Self { running: Mutex::new(0), changed: Condvar::new() });
-        let (weak, shared) = (engine.weak(), Arc::clone(&ticker));
+        let pulse = Arc::<Pulse>::default();
+        let (engine, shared) = (engine.clone(), Arc::clone(&pulse));
         std::thread::spawn(move || {
             loop {
-                let running = shared.running.lock().unwrap_or_else(PoisonError::into_inner);
                 // Idle while nobody runs: a sidecar that wakes a hundred times a second for nothing is a nuisance.
-                drop(shared.changed.wait_while(running, |running| *running == 0));
-                std::thread::sleep(TICK);
-                match weak.upgrade() {
-                    Some(engine) => engine.increment_epoch(),
-                    None => return,
+                let is_idle = |guests: &mut Guests| guests.running == 0 && !guests.ended;
+                let guests = shared.changed.wait_while(shared.guests(), is_idle);
+                if guests.unwrap_or_else(PoisonError::into_inner).ended {
+                    return;
                 }
+                std::thread::sleep(TICK);
+                engine.increment_epoch();
             }
         });
-        ticker
+        Arc::new(Self(pulse))
+    }
+}
+
+impl Drop for Ticker {
+    fn drop(&mut self) {
+        self.0.guests().ended = true;
+        self.0.changed.notify_one();
     }
 }
 
 /// A guest runs.
-pub(crate) struct Running(Arc<Ticker>);
+pub(crate) struct Running(Arc<Pulse>);
 
 impl Drop for Running {
     fn drop(&mut self) {
-        *self.0.running.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
+        self.0.guests().running -= 1;
     }
 }
 

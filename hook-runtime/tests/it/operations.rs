@@ -155,3 +155,20 @@ fn what_is_broken_in_the_cache_is_compiled_again() {
     runtime.wait_for_line("cannot be used and is compiled again");
     assert_eq!(runtime.connect().prepare(&json!({})).0, 200);
 }
+
+/// It may try for days.
+#[test]
+fn a_start_that_failed_leaves_no_thread_behind() {
+    let application = Application::start();
+    let mut hook = granted(&application, "honest");
+    hook["component"] = json!("never.wasm");
+    let runtime = Runtime::start_with(&hook, &json!({}), &["--retry", "1"]);
+    let threads_after = |tries: usize| {
+        while runtime.lines().iter().filter(|line| line.contains("trying again")).count() < tries {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        std::fs::read_dir(format!("/proc/{}/task", runtime.id())).expect("it runs").count()
+    };
+    let first = threads_after(1);
+    assert!(threads_after(4) <= first, "{first} threads after the first");
+}
