@@ -1,6 +1,9 @@
 //! The time that a call may take.
 
-use std::time::{Duration, Instant};
+use std::{
+    io,
+    time::{Duration, Instant},
+};
 
 use crate::{Error, ErrorKind, Request, Result};
 
@@ -27,5 +30,10 @@ impl Deadline {
             return Err(Error::new(ErrorKind::TimedOut, "the time that this step may take is over"));
         }
         Ok(left)
+    }
+
+    /// The same for a stream, whose errors are those of reading and writing.
+    pub(crate) fn left_to_stream(self) -> io::Result<Duration> {
+        self.left().map_err(|_| io::ErrorKind::TimedOut.into())
     }
 }

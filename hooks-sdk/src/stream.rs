@@ -71,26 +71,21 @@ impl Stream {
 #[cfg(not(target_family = "wasm"))]
 impl Stream {
     fn open(address: SocketAddr, deadline: Deadline) -> io::Result<Self> {
-        let socket = std::net::TcpStream::connect_timeout(&address, left(deadline)?)?;
+        let socket = std::net::TcpStream::connect_timeout(&address, deadline.left_to_stream()?)?;
         // Requests are small, and each is waited for.
         socket.set_nodelay(true)?;
         Ok(Self { socket, deadline })
     }
 
     fn take(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.socket.set_read_timeout(Some(left(self.deadline)?))?;
+        self.socket.set_read_timeout(Some(self.deadline.left_to_stream()?))?;
         self.socket.read(buffer)
     }
 
     fn give(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.socket.set_write_timeout(Some(left(self.deadline)?))?;
+        self.socket.set_write_timeout(Some(self.deadline.left_to_stream()?))?;
         self.socket.write(bytes)
     }
-}
-
-#[cfg(not(target_family = "wasm"))]
-fn left(deadline: Deadline) -> io::Result<std::time::Duration> {
-    deadline.left().map_err(|_| io::ErrorKind::TimedOut.into())
 }
 
 impl Read for Stream {

@@ -1,7 +1,7 @@
 //! Connections by the sockets of WASI. The standard library has them too, but hides the streams that TLS takes, and says on
 //! this target that it is connected when a connection with a timeout was refused.
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{io, net::SocketAddr};
 
 use crate::{
     Deadline,
@@ -52,7 +52,7 @@ impl Wire {
         let most = buffer.len().min(CHUNK);
         loop {
             // Also one whose peer never stops talking ends.
-            left(deadline)?;
+            deadline.left_to_stream()?;
             match self.input.read(most as u64) {
                 Ok(bytes) if bytes.is_empty() => wait(&self.input.subscribe(), deadline)?,
                 Ok(bytes) => {
@@ -89,13 +89,9 @@ impl Wire {
 
 /// Waits until it is ready, or the deadline has passed.
 pub(crate) fn wait(what: &Pollable, deadline: Deadline) -> io::Result<()> {
-    let nanoseconds = u64::try_from(left(deadline)?.as_nanos()).unwrap_or(u64::MAX);
+    let nanoseconds = u64::try_from(deadline.left_to_stream()?.as_nanos()).unwrap_or(u64::MAX);
     poll(&[what, &monotonic_clock::subscribe_duration(nanoseconds)]);
-    left(deadline).map(drop)
-}
-
-fn left(deadline: Deadline) -> io::Result<Duration> {
-    deadline.left().map_err(|_| io::ErrorKind::TimedOut.into())
+    deadline.left_to_stream().map(drop)
 }
 
 fn of_stream(error: StreamError) -> io::Error {
