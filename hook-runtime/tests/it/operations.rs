@@ -12,12 +12,11 @@ use serde_json::{Value, json};
 use crate::{
     application::Application,
     hook::granted,
-    process::{Client, Runtime},
+    process::{Client, Runtime, program},
 };
 
 fn probe(address: &str, more: &[&str]) -> Output {
-    let program = env!("CARGO_BIN_EXE_hook-runtime");
-    Command::new(program)
+    Command::new(program())
         .args(["probe", "--listen", address])
         .args(more)
         .output()

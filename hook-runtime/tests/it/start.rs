@@ -3,7 +3,11 @@
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::{application::Application, hook::granted, process::Runtime};
+use crate::{
+    application::Application,
+    hook::granted,
+    process::{Runtime, program},
+};
 
 #[rstest]
 #[case::another_component("/sha256", json!("00"), "the configuration names 00")]
@@ -33,11 +37,7 @@ fn does_not_follow_a_link_out_of_its_folder() {
     let configuration = std::fs::read_to_string(runtime.folder().join("hooks.yaml")).unwrap();
     let linked = runtime.folder().join("linked.yaml");
     std::fs::write(&linked, configuration.replace("guest.wasm", "link.wasm")).unwrap();
-    let output = std::process::Command::new(env!("CARGO_BIN_EXE_hook-runtime"))
-        .arg("--config")
-        .arg(&linked)
-        .output()
-        .unwrap();
+    let output = std::process::Command::new(program()).arg("--config").arg(&linked).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).contains("it is a link out of the folder"));
 }
