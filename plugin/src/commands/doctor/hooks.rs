@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use futures::{StreamExt, TryStreamExt, stream};
+
 use crate::{
     cli::upkeep::DoctorArgs,
     cluster::{Access, Cluster, RequestError},
@@ -10,7 +12,10 @@ use crate::{
     report::freeze::counted,
 };
 
-use super::{permissions::selection, problem};
+use super::{
+    permissions::{PARALLEL, selection},
+    problem,
+};
 
 /// The name of these findings.
 const CHECK: &str = "hooks";
@@ -98,17 +103,19 @@ async fn denied(
     rights: &[Right],
     namespace: &str,
 ) -> Result<Option<String>, RequestError> {
-    let mut denied = Vec::new();
-    for (name, verbs) in rights {
-        let mut lacking = Vec::new();
-        for verb in *verbs {
-            if let Access::Denied(_) = cluster.may_named(verb, name, Some(namespace)).await? {
-                lacking.push(*verb);
-            }
-        }
-        if !lacking.is_empty() {
-            denied.push(format!("{} {name}", lacking.join(" and ")));
-        }
-    }
+    let asked = rights.iter().flat_map(|(name, verbs)| verbs.iter().map(move |verb| (*name, *verb)));
+    let answers = stream::iter(asked).map(|(name, verb)| async move {
+        let answer = cluster.may_named(verb, name, Some(namespace)).await?;
+        Ok::<_, RequestError>((name, verb, answer))
+    });
+    let answers: Vec<_> = answers.buffered(PARALLEL).try_collect().await?;
+    let lacking = |right: &Right| {
+        let denied = answers
+            .iter()
+            .filter(|(name, _, answer)| *name == right.0 && matches!(answer, Access::Denied(_)));
+        let verbs: Vec<&str> = denied.map(|(_, verb, _)| *verb).collect();
+        (!verbs.is_empty()).then(|| format!("{} {}", verbs.join(" and "), right.0))
+    };
+    let denied: Vec<String> = rights.iter().filter_map(lacking).collect();
     Ok((!denied.is_empty()).then(|| denied.join(", ")))
 }

@@ -24,7 +24,7 @@ use super::problem;
 const CHECK: &str = "permissions";
 
 /// Questions under way at once.
-const PARALLEL: usize = 8;
+pub(super) const PARALLEL: usize = 8;
 
 /// Kinds that a finding names; the remedy has them all.
 const SHOWN: usize = 3;
