@@ -187,11 +187,12 @@ impl RestorePlan {
         let doubles = doubles(&candidates);
         let links = owner_links(&candidates, facts, kinds);
         let owning: BTreeSet<usize> = links.iter().flatten().filter_map(planned).collect();
+        let inhabited = inhabited(&candidates, facts);
         let mut objects = Vec::with_capacity(candidates.len());
         for (index, (candidate, links)) in candidates.into_iter().zip(links).enumerate() {
             let decision = match doubles.get(&index) {
                 Some(first) => Decision::because(Action::Leave, format!("`{first}` becomes the same object")),
-                None => decision(index, &candidate, &links, facts, kinds),
+                None => decision(index, &candidate, &links, facts, kinds, &inhabited),
             };
             let live = facts.live.get(&index);
             // Of a renamed object the conflict is what it says about the original.
@@ -361,6 +362,16 @@ impl RestorePlan {
         }
         self.objects.iter().filter_map(pair).collect()
     }
+}
+
+/// Namespaces that may not be read and in which something was found, so that they are there.
+fn inhabited(candidates: &[Candidate], facts: &Facts) -> BTreeSet<String> {
+    let namespaces = GroupResource::new("namespaces", "");
+    let unread = facts.unreadable.iter().map(|index| candidates[*index].target());
+    let names: BTreeSet<&str> =
+        unread.filter(|target| target.resource == namespaces).map(|target| target.name.as_str()).collect();
+    let found = facts.live.keys().filter_map(|index| candidates[*index].target().namespace.as_deref());
+    found.filter(|namespace| names.contains(namespace)).map(str::to_owned).collect()
 }
 
 /// Not those that may not be read: nobody knows whether they are there.

@@ -91,8 +91,6 @@ pub(super) async fn look(looker: Looker, candidates: &[Candidate], kinds: &Kinds
         facts.live.extend(found.live);
         facts.unreadable.extend(found.unreadable);
     }
-    let inhabited = facts.live.keys().filter_map(|index| candidates[*index].target().namespace.clone());
-    facts.inhabited = inhabited.collect();
     for live in facts.live.values_mut() {
         live.claim_is_planned = live.claim.as_ref().is_some_and(|claim| claims.contains(claim));
     }

@@ -1,7 +1,9 @@
 //! What becomes of one object, from its rule, its owners and what the cluster holds under its name.
 
+use std::collections::BTreeSet;
+
 use crate::{
-    model::{object::ObjectKey, restoration::Action},
+    model::{object::ObjectKey, resource::GroupResource, restoration::Action},
     plan::conflict::{Decision, Live, Resolution, decide},
 };
 
@@ -12,13 +14,14 @@ use super::{
     rules::Rule,
 };
 
-/// Decides about the candidate number `index`.
+/// Decides about the candidate number `index`. What lies in the namespaces `inhabited` was found.
 pub(super) fn decision(
     index: usize,
     candidate: &Candidate,
     links: &[OwnerLink],
     facts: &Facts,
     kinds: &Kinds,
+    inhabited: &BTreeSet<String>,
 ) -> Decision {
     match &candidate.rule {
         Rule::Leave(reason) if candidate.origin == Origin::Named => {
@@ -48,7 +51,10 @@ pub(super) fn decision(
         // Only asked to be there. Whoever has rights in it need not have that of reading it.
         return Decision::plain(Action::Unchanged);
     }
-    if matches!(state, Live::Unreadable) && is_inhabited(candidate.target(), facts) {
+    let target = candidate.target();
+    let is_namespace = target.resource == GroupResource::new("namespaces", "");
+    if matches!(state, Live::Unreadable) && is_namespace && inhabited.contains(&target.name) {
+        // Whoever has a Role in a namespace need not have the right to read or make the namespace itself.
         return Decision::because(Action::Skip, "exists, and you may not look at it");
     }
     if let Some(renamed) = &candidate.renamed {
@@ -74,11 +80,6 @@ pub(super) fn decision(
         Some(waits) if decision.action == Action::Replace => decision.and(&waits),
         _ => decision,
     }
-}
-
-/// Whoever has a Role in a namespace need not have the right to read or make the namespace itself.
-fn is_inhabited(target: &ObjectKey, facts: &Facts) -> bool {
-    target.resource.plural == "namespaces" && facts.inhabited.contains(&target.name)
 }
 
 /// What becomes of an object that is made beside the original `from`.

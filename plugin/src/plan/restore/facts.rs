@@ -100,8 +100,6 @@ pub struct Facts {
     pub live: HashMap<usize, LiveObject>,
     /// Those that may not be looked at.
     pub unreadable: BTreeSet<usize>,
-    /// Namespaces that something was found in: they are there, also for one who may not read them.
-    pub inhabited: BTreeSet<String>,
     /// Those that were to be renamed and cannot be, with the reason.
     pub not_renamed: HashMap<usize, String>,
     /// The uids of live owners that are not restored themselves.

@@ -252,20 +252,27 @@ fn a_namespace_that_may_not_be_read_is_not_known_to_be_made() {
 }
 
 #[rstest]
-#[case::something_is_in_it("shop", false, Action::Skip)]
-#[case::something_is_in_another_one("web", false, Action::Create)]
-#[case::it_is_only_needed("shop", true, Action::Unchanged)]
+#[case::something_is_in_it("namespaces", "shop", false, Action::Skip)]
+#[case::something_is_in_another_one("namespaces", "web", false, Action::Create)]
+#[case::it_is_only_needed("namespaces", "shop", true, Action::Unchanged)]
+#[case::it_is_of_a_custom_kind("namespaces.example.com", "shop", false, Action::Create)]
 fn a_namespace_that_may_not_be_read_is_there_when_something_is_in_it(
-    #[case] inhabited: &str,
+    #[case] resource: &str,
+    #[case] name: &str,
     #[case] is_needed: bool,
     #[case] expected: Action,
 ) {
-    let mut namespace = plain("namespaces", "shop");
+    let custom = GroupResource::new("namespaces", "example.com");
+    let mut served = builtin();
+    served.push(ResourceType::new(custom, "v1", "Namespace", Scope::Cluster));
+    let mut namespace = plain(resource, name);
     if is_needed {
         namespace.origin = Origin::Needed;
     }
     let mut facts = Facts::default();
     facts.unreadable.insert(0);
-    facts.inhabited.insert(inhabited.to_owned());
-    assert_eq!(actions(&RestorePlan::new(vec![namespace], &facts, &kinds())), [expected]);
+    facts.live.insert(1, LiveObject::default());
+    let candidates = vec![namespace, plain("configmaps", "app")];
+    let plan = RestorePlan::new(candidates, &facts, &Kinds::new(served.clone(), &served));
+    assert_eq!(actions(&plan), [expected, Action::Unchanged]);
 }
