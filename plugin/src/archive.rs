@@ -11,6 +11,7 @@ mod index;
 mod journal;
 mod layout;
 mod open;
+mod packs;
 mod read;
 mod save;
 mod shard;
@@ -26,7 +27,7 @@ pub use store::StoreError;
 pub use turn::{Turn, take_turn};
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashSet},
     fmt,
     ops::ControlFlow,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -36,13 +37,13 @@ use std::{
 use jiff::Timestamp;
 use rustic_core::{
     Credentials, FileType, IndexedIdsStatus, OpenStatus, Repository as RusticRepository, RepositoryBackends,
-    RepositoryOptions, WriteBackend,
+    RepositoryOptions, TreeId, WriteBackend,
     repofile::{IndexId, MasterKey},
 };
 use tokio::sync::mpsc::Receiver;
 
 use crate::model::{
-    check::{CheckDepth, CheckReport},
+    check::{CheckDepth, CheckReport, Finding},
     object::{ObjectKey, SavedObject},
     repository::{Access, Location},
     resource::GroupResource,
@@ -51,6 +52,7 @@ use crate::model::{
 };
 
 use backend::Backend;
+use error::REPAIR_INDEX;
 use index::{Index, damaged_indexes, index_error};
 use store::Store;
 
@@ -144,6 +146,12 @@ impl Repository {
         })
     }
 
+    /// Whether nothing at all is stored.
+    pub fn is_empty(&self) -> Result<bool, ArchiveError> {
+        let packs = self.inner.store.list(FileType::Pack.dirname());
+        Ok(packs.map_err(|source| ArchiveError::Store { attempt: "list the packs", source })?.is_empty())
+    }
+
     fn survey(&self) -> Result<Vec<RestorePoint>, ArchiveError> {
         let survey = snapshots::survey(&self.inner)?;
         for (id, error) in &survey.unreadable {
@@ -186,6 +194,11 @@ impl Repository {
     /// Deletes restore points. The space of what only they used is not freed.
     pub fn delete(&self, ids: &[RestorePointId]) -> Result<(), ArchiveError> {
         guarded("delete the restore points", || snapshots::delete(&self.inner, ids))
+    }
+
+    /// What shows of damage without reading any restore point.
+    pub fn glance(&self) -> Result<Vec<Finding>, ArchiveError> {
+        guarded("look at the repository", || check::glance(&self.inner))
     }
 
     /// Checks that the repository is whole. Damage is in the report; an error means that checking failed.
@@ -265,15 +278,21 @@ impl Inner {
 
     /// The index for writing: only what is stored already, in little memory.
     ///
-    /// An index file that lists a pack which is lost is left out: a restore point that counts on what it lists
-    /// could not be read.
+    /// An index file that lists a pack which is lost or changed is left out: a restore point that counts on what it
+    /// lists could not be read.
     fn index_ids_for_saving(
         &self,
     ) -> Result<(RusticRepository<IndexedIdsStatus>, Arc<Backend>), ArchiveError> {
         let (repository, backend) = self.connect(true)?;
-        let survey = index::Survey::of(&repository, &*self.store)?;
+        let mut survey = index::Survey::of(&repository, &*self.store)?;
+        if let Err(error) = survey.look_into_some(&*self.store) {
+            (self.warn)(&format!("could not see whether what is stored already is whole: {error}"));
+        }
         for (id, damage) in &survey.unreadable {
             self.warn_of_index(id, damage);
+        }
+        if !survey.spare.is_empty() || !survey.has_files() {
+            self.warn_of_lost_index(&repository)?;
         }
         if let Some(loss) = survey.loss() {
             (self.warn)(&loss);
@@ -304,6 +323,21 @@ impl Inner {
 
     fn warn_of_index(&self, id: &IndexId, damage: &ArchiveError) {
         (self.warn)(&format!("the index file `index/{}` is left out: {damage}", id.to_hex().as_str()));
+    }
+
+    /// Files that are gone leave no trace but the restore points that needed them.
+    fn warn_of_lost_index(&self, repository: &RusticRepository<OpenStatus>) -> Result<(), ArchiveError> {
+        let roots: HashSet<TreeId> =
+            snapshots::survey(self)?.found.iter().map(|found| found.snapshot.tree).collect();
+        let all = roots.len();
+        let unlisted = index::unlisted(repository, roots)?.len();
+        if unlisted > 0 {
+            (self.warn)(&format!(
+                "index files of the repository are lost, and {unlisted} of {all} restore points cannot be read; this \
+                 backup does not rely on them; {REPAIR_INDEX}",
+            ));
+        }
+        Ok(())
     }
 
     /// After a write the index on disk is newer than ours.

@@ -198,3 +198,20 @@ fn restore_points_share_a_repository_with_backups_of_restic() {
     assert!(place.restic(&["check", "--read-data"]).contains("no errors were found"));
     assert!(!place.open().check(CheckDepth::Data).unwrap().is_damaged());
 }
+
+/// What every message about a lost index names as its remedy.
+#[test]
+#[ignore = "needs restic: cargo xtask test"]
+fn restic_makes_a_lost_index_again() {
+    let place = Place::new();
+    let point = save(&place.open());
+    for index in std::fs::read_dir(place.repository().join("index")).unwrap() {
+        std::fs::remove_file(index.unwrap().path()).unwrap();
+    }
+    let key = ObjectKey::new(GroupResource::new("configmaps", ""), Some("shop"), &name(42));
+    assert!(place.open().object(&point.id, &key).unwrap_err().is_damage());
+    // Debian's restic is older than `repair index`.
+    place.restic(&["rebuild-index"]);
+    assert_eq!(place.open().object(&point.id, &key).unwrap().unwrap().body, body(42));
+    assert!(!place.open().check(CheckDepth::Data).unwrap().is_damaged());
+}

@@ -74,3 +74,20 @@ fn a_restore_from_a_damaged_repository_refuses_what_is_lost_and_restores_the_res
     let kept = format!("configmap/{}", back[0]);
     world.kubectl_backup(&["restore", &latest, &kept, "--yes"]).success();
 }
+
+/// Each shows without reading what is stored.
+#[test]
+#[ignore = "needs cluster: cargo xtask test"]
+fn doctor_sees_what_of_the_repository_is_lost() {
+    let world = World::new();
+    world.kubectl_backup(&["create", "-n", world.namespace(), "-q"]).success();
+    world.kubectl_backup(&["doctor"]).success();
+    for (folder, told) in [("data", "is missing"), ("index", "restic repair index")] {
+        let kept = world.repository().join("kept");
+        fs::rename(world.repository().join(folder), &kept).unwrap();
+        let doctor = world.kubectl_backup(&["doctor"]).exits_with(1);
+        fs::rename(&kept, world.repository().join(folder)).unwrap();
+        assert!(doctor.stdout.contains(told), "{}", doctor.stdout);
+    }
+    world.kubectl_backup(&["doctor"]).success();
+}

@@ -1,10 +1,10 @@
 //! Checking a repository: whether index and packs agree, and whether each restore point holds what it promises.
 
-mod packs;
+mod files;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use rustic_core::{DataId, FileType, TreeId};
+use rustic_core::{DataId, TreeId};
 
 use crate::model::{
     check::{CheckDepth, CheckReport, Finding, Severity},
@@ -14,22 +14,21 @@ use crate::model::{
 };
 
 use super::{
-    Inner, backend,
+    Inner,
     error::ArchiveError,
-    index,
     layout::Group,
     read::{Entry, EntryContent, ReadFilter, Reader, tolerate},
-    snapshots::{self, Found, Survey},
+    snapshots::{self, Found},
 };
+use files::{Files, unreadable};
 
 /// Checks everything that `depth` asks for.
 pub(super) fn check(inner: &Inner, depth: CheckDepth) -> Result<CheckReport, ArchiveError> {
     let survey = snapshots::survey(inner)?;
-    let mut findings: Vec<Finding> = survey.unreadable.iter().map(unreadable).collect();
-    findings.extend(index_findings(inner, depth)?);
-    findings.extend(foreign(&survey));
+    let files = Files::compare(inner, &survey, depth)?;
+    let mut findings = files.findings;
     let mut walk = Walk { depth, shards: HashMap::new(), objects: 0 };
-    for found in &survey.found {
+    for found in survey.found.iter().filter(|found| !files.unlisted.contains(&found.snapshot.tree)) {
         findings.extend(walk.restore_point(inner, found)?);
     }
     findings.sort_by_key(|finding| finding.severity);
@@ -42,70 +41,11 @@ pub(super) fn check(inner: &Inner, depth: CheckDepth) -> Result<CheckReport, Arc
     })
 }
 
-fn unreadable((id, error): &(RestorePointId, ArchiveError)) -> Finding {
-    Finding {
-        // A newer version's restore point is beyond us, not damaged.
-        severity: if error.is_damage() { Severity::Damage } else { Severity::Note },
-        message: if error.is_damage() {
-            format!("the restore point cannot be read: {}", error.reason())
-        } else {
-            error.to_string()
-        },
-        restore_points: vec![id.clone()],
-        affected: Vec::new(),
-    }
-}
-
-/// What index files and packs show by themselves.
-///
-/// Not by rustic's own check: the levels and kinds of its findings have names that it does not export, so that only
-/// their texts could be told apart, and these speak of rustic's commands and in the forms of its debugger.
-fn index_findings(inner: &Inner, depth: CheckDepth) -> Result<Vec<Finding>, ArchiveError> {
-    let (repository, _) = inner.connect(false)?;
-    let survey = index::Survey::of(&repository, &*inner.store)?;
-    let pack = |id| backend::name(FileType::Pack, id);
-    let mut findings = Vec::new();
-    for (id, error) in &survey.unreadable {
-        let file = backend::name(FileType::Index, id);
-        findings.push(damage(format!("the index file `{file}` cannot be read: {}", error.reason())));
-    }
-    findings.extend(survey.missing.iter().map(|id| damage(format!("`{}` is missing", pack(id)))));
-    findings.extend(
-        survey
-            .resized
-            .iter()
-            .map(|id| damage(format!("`{}` has not the size it was written with", pack(id)))),
-    );
-    findings.extend(
-        survey.muddled.iter().map(|id| damage(format!("the index contradicts itself about `{}`", pack(id)))),
-    );
-    findings.extend(survey.spare.iter().map(|id| {
-        note(format!(
-            "no index file lists `{}`: a backup that was interrupted has left it, or one is being written now",
-            pack(id)
-        ))
-    }));
-    if depth == CheckDepth::Data {
-        findings.extend(packs::findings(&survey.sound, &*inner.store)?);
-    }
-    Ok(findings)
-}
-
-fn foreign(survey: &Survey) -> Option<Finding> {
-    let count = survey.foreign.len();
-    (count > 0).then(|| {
-        note(format!(
-            "snapshots of other programs: {count}; whether they are complete is for those to check (`restic check`)"
-        ))
-    })
-}
-
-fn note(message: String) -> Finding {
-    Finding { severity: Severity::Note, ..damage(message) }
-}
-
-fn damage(message: String) -> Finding {
-    Finding { severity: Severity::Damage, message, restore_points: Vec::new(), affected: Vec::new() }
+/// What shows without reading any restore point: damage of the index, packs that are not there, snapshots that cannot be
+/// read. Takes no longer than a backup needs to begin.
+pub(super) fn glance(inner: &Inner) -> Result<Vec<Finding>, ArchiveError> {
+    let survey = snapshots::survey(inner)?;
+    Ok(Files::compare(inner, &survey, CheckDepth::Structure)?.findings)
 }
 
 /// What is carried from one restore point to the next: most of what they hold is the same.

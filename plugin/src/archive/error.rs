@@ -40,6 +40,12 @@ pub enum ArchiveError {
         /// How it showed.
         source: Option<Cause>,
     },
+    /// What should be there is in no index file.
+    #[error("the repository is damaged: {what}: no index file lists its content")]
+    Unlisted {
+        /// What cannot be found.
+        what: String,
+    },
     /// A file without which nothing can be read is lost or changed.
     #[error("the repository cannot be opened: {what}")]
     Unopenable {
@@ -141,6 +147,9 @@ pub struct Cause(pub(super) String);
 /// What every failure to decipher, unpack or parse comes to for a user.
 const NOT_AS_WRITTEN: &str = "it is not what was written";
 
+/// What mends a lost index.
+pub(super) const REPAIR_INDEX: &str = "when no backup runs, `restic repair index` (`rebuild-index` before restic 0.16) makes them again from the packs";
+
 impl ArchiveError {
     /// The next thing to do.
     pub fn hint(&self) -> Option<String> {
@@ -156,6 +165,9 @@ impl ArchiveError {
                 "restore the rest by namespace or kind (-n …, --exclude …), or use another restore point; \
                  `kubectl backup check --read-data` names the damaged objects"
                     .to_owned()
+            }
+            Self::Unlisted { .. } => {
+                format!("index files are lost; {REPAIR_INDEX}; `kubectl backup check` names the restore points that need it")
             }
             // Not `check`: it cannot open the repository either.
             Self::Unopenable { file, .. } => {
@@ -225,7 +237,7 @@ impl ArchiveError {
 
     /// Whether the repository rather than the way to it is at fault.
     pub fn is_damage(&self) -> bool {
-        matches!(self, Self::Damaged { .. } | Self::Unopenable { .. })
+        matches!(self, Self::Damaged { .. } | Self::Unlisted { .. } | Self::Unopenable { .. })
     }
 
     /// Why something is damaged, for whoever says by himself what it is.
@@ -235,6 +247,7 @@ impl ArchiveError {
                 cause.to_string()
             }
             Self::Damaged { what, source: None } => what.clone(),
+            Self::Unlisted { .. } => "no index file lists its content".to_owned(),
             other => other.to_string(),
         }
     }

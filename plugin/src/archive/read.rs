@@ -347,7 +347,7 @@ fn is_part_stored(
 
 /// rustic gives no other reason than this one when it looks into its index.
 fn not_listed(what: impl Into<String>) -> ArchiveError {
-    ArchiveError::damaged_because(what, "no index file lists its content")
+    ArchiveError::Unlisted { what: what.into() }
 }
 
 /// The entry of a name.

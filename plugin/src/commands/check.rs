@@ -25,8 +25,8 @@ pub(crate) async fn run(args: CheckArgs, session: &Session) -> anyhow::Result<Ex
     }
     session.printer.note(
         "what can be read can be restored, and older restore points may hold the rest: kubectl backup list\n\
-         new backups rely on a changed file in `data` as long as it is there: move it out of the repository, and the \
-         next `kubectl backup create` stores again what it held",
+         the next backup stores again what it finds changed or lost of what it would build on; it looks into 128 MiB of \
+         that at a time",
     );
     Ok(ExitStatus::Failed)
 }

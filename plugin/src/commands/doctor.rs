@@ -14,6 +14,7 @@ use crate::{
     config::{PasswordSource, Settings},
     exit::ExitStatus,
     model::{
+        check::{self, Severity},
         finding::{Finding, Level},
         repository::Location,
     },
@@ -36,6 +37,9 @@ const MAX_SKEW_SECONDS: i64 = 300;
 /// Less free space than this is worth a word: a few packs (16 MiB) and an index are written before anything is
 /// finished.
 const MIN_FREE: u64 = 256 << 20;
+
+/// How many damages of the repository are told; `check` has them all.
+const FEW_DAMAGES: usize = 3;
 
 /// Runs `doctor`.
 pub(crate) async fn run(args: DoctorArgs, session: &Session) -> anyhow::Result<ExitStatus> {
@@ -146,12 +150,26 @@ async fn examine_repository(session: &Session, findings: &mut Vec<Finding>) {
     }
     let opened = blocking(move || {
         let repository = archive::open(&settings.access()?, std::sync::Arc::new(|_: &str| {}))?;
-        Ok(repository.restore_points()?.len())
+        Ok((repository.restore_points()?.len(), repository.glance()?))
     });
-    findings.push(match opened.await {
-        Ok(count) => Finding::ok("repository", format!("{count} restore points at {location}")),
-        Err(error) => problem("repository", &error),
-    });
+    match opened.await {
+        Ok((count, seen)) => findings.extend(judge_repository(count, &location, &seen)),
+        Err(error) => findings.push(problem("repository", &error)),
+    }
+}
+
+/// From what a glance saw; that packs hold what they should is not known by it.
+fn judge_repository(count: usize, location: &Location, seen: &[check::Finding]) -> Vec<Finding> {
+    let damages: Vec<&check::Finding> =
+        seen.iter().filter(|finding| finding.severity == Severity::Damage).collect();
+    if damages.is_empty() {
+        return vec![Finding::ok("repository", format!("{count} restore points at {location}"))];
+    }
+    let remedy = "see which restore points are hit: kubectl backup check --read-data";
+    let shown = damages.iter().take(FEW_DAMAGES).map(|damage| damage.message.clone());
+    let more = damages.len().saturating_sub(FEW_DAMAGES);
+    let more = (more > 0).then(|| format!("and {more} more damages"));
+    shown.chain(more).map(|message| Finding::new("repository", Level::Problem, message, remedy)).collect()
 }
 
 fn judge_room(location: &Location, room: Result<Option<u64>, ArchiveError>) -> Finding {
@@ -218,6 +236,25 @@ mod tests {
     fn judges_the_room(#[case] free: Option<u64>, #[case] expected: Level) {
         let location = Location::Folder("/backups".into());
         assert_eq!(judge_room(&location, Ok(free)).level, expected);
+    }
+
+    #[rstest]
+    #[case::whole(&[], &["2 restore points at /backups"])]
+    #[case::left_over(&[(Severity::Note, "spare")], &["2 restore points at /backups"])]
+    #[case::lost(&[(Severity::Damage, "a"), (Severity::Note, "spare"), (Severity::Damage, "b")], &["a", "b"])]
+    #[case::much(&[(Severity::Damage, "a"); 5], &["a", "a", "a", "and 2 more damages"])]
+    fn judges_the_repository(#[case] seen: &[(Severity, &str)], #[case] expected: &[&str]) {
+        let finding = |(severity, message): &(Severity, &str)| check::Finding {
+            severity: *severity,
+            message: (*message).to_owned(),
+            restore_points: Vec::new(),
+            affected: Vec::new(),
+        };
+        let seen: Vec<_> = seen.iter().map(finding).collect();
+        let judged = judge_repository(2, &Location::Folder("/backups".into()), &seen);
+        assert_eq!(judged.iter().map(|finding| finding.message.as_str()).collect::<Vec<_>>(), expected);
+        let is_damaged = expected.len() > 1;
+        assert!(judged.iter().all(|finding| (finding.level == Level::Problem) == is_damaged));
     }
 
     #[test]

@@ -22,7 +22,12 @@ pub(crate) async fn run(args: ListArgs, session: &Session) -> anyhow::Result<Exi
     if args.restores {
         return restores(args, repository, session).await;
     }
-    let mut points = blocking(move || Ok(repository.restore_points()?)).await?;
+    let (mut points, has_lost_them) = blocking(move || {
+        let points = repository.restore_points()?;
+        let has_lost_them = points.is_empty() && !repository.is_empty()?;
+        Ok((points, has_lost_them))
+    })
+    .await?;
     if !args.namespaces.is_empty() {
         points.retain(|point| args.namespaces.iter().any(|namespace| holds_namespace(point, namespace)));
     }
@@ -36,6 +41,11 @@ pub(crate) async fn run(args: ListArgs, session: &Session) -> anyhow::Result<Exi
         }
         RecordFormat::Table | RecordFormat::Wide if points.is_empty() => {
             printer.note(&match args.namespaces.as_slice() {
+                _ if has_lost_them => {
+                    "No restore points found, though data is stored: they were deleted, or \
+                                               the files in `snapshots` of the repository are lost."
+                        .to_owned()
+                }
                 [] => "No restore points found.".to_owned(),
                 names => format!("No restore points found that hold {}.", names.join(" or ")),
             });

@@ -149,3 +149,11 @@ fn check_names_the_range_in_our_words(damaged: &Damaged) {
     assert_own_words(&printed.stdout);
     assert_own_words(&printed.stderr);
 }
+
+#[test]
+fn lost_snapshots_are_not_taken_for_a_repository_without_any() {
+    let world = world();
+    std::fs::remove_dir_all(world.folder.path().join("repository/snapshots")).unwrap();
+    let printed = world.run(&["list"]);
+    assert!(printed.stderr.contains("`snapshots` of the repository are lost"), "{}", printed.stderr);
+}

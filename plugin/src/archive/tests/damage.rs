@@ -266,3 +266,58 @@ fn cut_short(packs: &[PathBuf], which: usize) {
     let length = fs::metadata(&packs[which]).unwrap().len();
     fs::File::options().write(true).open(&packs[which]).unwrap().set_len(length / 2).unwrap();
 }
+
+/// As a disk that rots does: the pack is there and as long as it was.
+#[rstest::rstest]
+#[case::objects(0)]
+#[case::folders(1)]
+fn what_changed_packs_held_is_stored_again(#[case] which: usize) {
+    let fixture = Fixture::new();
+    fixture.save(&config_maps("shop", 50));
+    let packs = fixture.files("data");
+    assert_eq!(packs.len(), 2, "objects and folders: {packs:?}");
+    flip_byte(&packs[which], 10);
+    let objects = [config_maps("shop", 50), config_maps("web", 1)].concat();
+    let new = save(&fixture.reopened(), &objects).unwrap();
+    let warnings = fixture.warnings();
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(warnings[0].contains("packs changed: 1 (`data/"), "{warnings:?}");
+
+    let repository = fixture.reopened();
+    assert_eq!(read_all(&repository, &new.id, &ReadFilter::default()).len(), 51);
+    repository.manifest(&new.id).unwrap();
+    let report = fixture.reopened().check(CheckDepth::Data).unwrap();
+    let named: Vec<_> = report.findings.iter().flat_map(|finding| &finding.restore_points).collect();
+    assert!(report.is_damaged() && !named.contains(&&new.id), "{:#?}", report.findings);
+    // What was stored again is relied on: the same once more adds nothing.
+    let stored = fixture.files("data").len();
+    save(&fixture.reopened(), &objects).unwrap();
+    assert_eq!(fixture.files("data").len(), stored);
+}
+
+/// The packs are all there, and stock `restic repair index` makes the index again.
+#[rstest::rstest]
+#[case::all(0)]
+#[case::one(1)]
+fn a_lost_index_is_told_as_the_cause(#[case] left: usize) {
+    let fixture = Fixture::new();
+    let old = fixture.save(&config_maps("shop", 50));
+    let lost = fixture.files("index").remove(0);
+    for _ in 0..left {
+        fixture.save(&config_maps("web", 50));
+    }
+    fs::remove_file(lost).unwrap();
+    let repository = fixture.reopened();
+
+    let report = assert_found(&repository, CheckDepth::Structure, &old.id);
+    assert!(report.findings[0].message.contains("restic repair index"), "{:#?}", report.findings);
+    assert_eq!(report.findings[0].restore_points, std::slice::from_ref(&old.id));
+    assert!(!report.findings.iter().any(|finding| finding.message.contains("interrupted")));
+    let hint = repository.manifest(&old.id).unwrap_err().hint().unwrap();
+    assert!(hint.contains("restic repair index"), "{hint}");
+
+    save(&repository, &config_maps("shop", 50)).unwrap();
+    let warnings = fixture.warnings();
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(warnings[0].contains("restic repair index"), "{warnings:?}");
+}

@@ -17,29 +17,24 @@ use std::{
 use rustic_core::{FileType, Id};
 use sha2::{Digest, Sha256};
 
-use crate::model::check::Finding;
-
 use super::{
-    super::{
-        backend,
-        error::ArchiveError,
-        store::{Store, StoreError},
-    },
-    damage,
+    backend,
+    error::ArchiveError,
+    store::{Store, StoreError},
 };
 
-const ATTEMPT: &str = "check the repository";
+const ATTEMPT: &str = "read the packs";
 /// Bytes read at a time; a pack has some tens of MiB.
 const PIECE: u64 = 4 << 20;
 
-/// One finding for each of `packs` whose content has changed. One that is gone by now is not among them.
-pub(super) fn findings(packs: &[Id], store: &dyn Store) -> Result<Vec<Finding>, ArchiveError> {
+/// Those of `packs` whose content has changed. One that is gone by now is not among them.
+pub(super) fn changed(packs: &[Id], store: &dyn Store) -> Result<BTreeSet<Id>, ArchiveError> {
     let next = AtomicUsize::new(0);
     let changed = Mutex::new(BTreeSet::new());
     let read_some = || {
         while let Some(pack) = packs.get(next.fetch_add(1, Ordering::Relaxed)) {
-            if let Some(error) = change(store, pack)? {
-                changed.lock().unwrap_or_else(PoisonError::into_inner).insert(error);
+            if has_changed(store, pack)? {
+                changed.lock().unwrap_or_else(PoisonError::into_inner).insert(*pack);
             }
         }
         Ok(())
@@ -51,17 +46,13 @@ pub(super) fn findings(packs: &[Id], store: &dyn Store) -> Result<Vec<Finding>, 
             .into_iter()
             .try_for_each(|lane| lane.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
     })?;
-    let changed = changed.into_inner().unwrap_or_else(PoisonError::into_inner);
-    Ok(changed.into_iter().map(damage).collect())
+    Ok(changed.into_inner().unwrap_or_else(PoisonError::into_inner))
 }
 
-/// What is wrong with a pack, in a sentence.
-fn change(store: &dyn Store, id: &Id) -> Result<Option<String>, ArchiveError> {
-    let path = backend::name(FileType::Pack, id);
-    match digest(store, &path) {
-        Ok(found) if found == id.to_hex().as_str() => Ok(None),
-        Ok(_) => Ok(Some(StoreError::Checksum { path }.to_string())),
-        Err(StoreError::Missing { .. }) => Ok(None),
+fn has_changed(store: &dyn Store, id: &Id) -> Result<bool, ArchiveError> {
+    match digest(store, &backend::name(FileType::Pack, id)) {
+        Ok(found) => Ok(found != id.to_hex().as_str()),
+        Err(StoreError::Missing { .. }) => Ok(false),
         Err(source) => Err(ArchiveError::Store { attempt: ATTEMPT, source }),
     }
 }
