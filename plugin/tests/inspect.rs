@@ -206,10 +206,6 @@ fn describe_says_what_is_missing_and_what_to_do(world: &World) {
     );
 }
 
-const NOTHING_OF_NONE: &str = "warning: the restore point holds nothing of namespace `none`
-No resources found in none namespace.
-";
-
 #[rstest]
 #[case::namespace_of_the_point(&["get", "latest:shop", "cm", "-o", "name"], "configmap/new\nconfigmap/odd\n")]
 #[case::two_words(&["history", "deploy", "web", "-n", "shop", "-o", "name"], "")]
@@ -217,23 +213,6 @@ fn words_mean_what_they_mean_in_kubectl(world: &World, #[case] arguments: &[&str
     let printed = world.run(arguments);
     assert_eq!(printed.code, 0, "{}", printed.stderr);
     assert!(printed.stdout.starts_with(stdout) && !printed.stdout.is_empty(), "{}", printed.stdout);
-}
-
-/// Also where the output itself can be empty.
-#[rstest]
-fn a_namespace_that_the_point_holds_nothing_of_is_named(world: &World) {
-    for verb in [&["ls", "first", "-n", "none"][..], &["get", "first", "cm", "-n", "none"]] {
-        let table = world.run(verb);
-        assert_eq!((table.code, table.stderr.as_str()), (0, NOTHING_OF_NONE), "{verb:?}");
-        for format in ["name", "json"] {
-            let printed = world.run(&[verb, &["-o", format]].concat());
-            assert!(
-                printed.stderr.contains("holds nothing of namespace `none`"),
-                "{verb:?} {}",
-                printed.stderr
-            );
-        }
-    }
 }
 
 #[rstest]
@@ -248,7 +227,6 @@ fn ls_passes_over_the_incomplete_one_and_says_so(world: &World) {
     ");
     assert!(printed.stderr.starts_with("warning: passed over "), "{}", printed.stderr);
     assert_eq!(world.run(&["ls", "first", "cm", "-l", "app=odd", "-o", "name"]).stdout, "configmap/odd\n");
-    assert_eq!(world.run(&["ls", "first", "-n", "none"]).stderr, NOTHING_OF_NONE);
     assert_eq!(world.run(&["ls", "first", "pods"]).stderr, "No resources found\n");
 }
 
@@ -304,8 +282,11 @@ fn get_ends_without_a_word_when_nobody_reads_on(world: &World, #[case] format: &
 #[rstest]
 #[case::not_there(&["get", "first", "deploy/api", "-n", "shop"], 1, "error: deployments.apps \"api\" is not in restore point")]
 #[case::two_not_there(&["get", "first", "deploy", "api", "db", "-n", "shop"], 1, "error: not in restore point")]
-#[case::nothing(&["get", "first", "deploy", "-n", "none"], 0, NOTHING_OF_NONE)]
-#[case::named_in_another_namespace(&["get", "first", "deploy/web", "-n", "none"], 1, "warning: the restore point holds nothing of namespace `none`\nerror: deployments.apps \"web\" is not in")]
+#[case::no_namespace(&["ls", "first", "-n", "none"], 1, "error: the restore point `first` holds nothing of namespace `none`\n\nhint: it holds shop;")]
+#[case::no_namespace_of_a_kind(&["get", "first", "deploy", "-n", "none"], 1, "error: the restore point `first` holds nothing of namespace `none`")]
+#[case::no_namespace_of_an_object(&["get", "first", "deploy/web", "-n", "none", "-o", "name"], 1, "error: the restore point `first` holds nothing of namespace `none`")]
+#[case::no_namespace_of_diff(&["diff", "first", "second", "-n", "shop", "-n", "none"], 2, "error: the restore point `first` holds nothing of namespace `none`")]
+#[case::diff_of_no_label(&["diff", "first", "second", "-l", "app=none"], 0, "nothing was compared")]
 #[case::empty_kind(&["get", "first", ""], 2, "error: a kind is empty")]
 #[case::empty_kind_among_others(&["get", "first", "cm,"], 2, "error: a kind is empty")]
 #[case::empty_kind_of_ls(&["ls", "first", ""], 2, "error: a kind is empty")]

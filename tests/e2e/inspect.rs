@@ -207,6 +207,8 @@ fn what_was_saved_can_be_looked_at() {
 fn the_cluster_is_compared_with_what_was_saved() {
     let world = saved();
     let same = world.kubectl_backup(&["diff", "before"]).success();
+    let nowhere = world.kubectl_backup(&["diff", "before", "-n", "no-such-namespace"]).exits_with(2);
+    assert!(nowhere.stderr.contains("namespace `no-such-namespace`"), "{}", nowhere.stderr);
     assert_eq!(same.stdout, "", "what the server adds by itself is no difference");
 
     change(&world);

@@ -13,6 +13,7 @@ use std::{
 
 use crate::{
     cli::inspect::DiffArgs,
+    cluster::Cluster,
     exit::ExitStatus,
     model::{
         object::SavedObject,
@@ -21,7 +22,7 @@ use crate::{
         selection::ClusterScoped,
     },
     plan::{
-        coverage::covers,
+        coverage::{covers, knows_namespace},
         difference::archive_order,
         point_reference::Incomplete,
         restore::rules::{Rule, rule},
@@ -40,6 +41,8 @@ use super::{
 use shown::Shown;
 pub(super) use shown::Texts;
 use sides::{Scope, Side};
+
+const NOTHING: &str = "nothing was compared: no object that was asked for is in what both sides cover";
 
 /// Runs `diff`.
 pub(crate) async fn run(args: DiffArgs, session: &Session) -> anyhow::Result<ExitStatus> {
@@ -65,6 +68,7 @@ pub(crate) async fn run(args: DiffArgs, session: &Session) -> anyhow::Result<Exi
     };
     let kinds = known_kinds(&before, after.as_ref(), live.iter().flat_map(|(_, discovery)| &discovery.kinds));
     let scope = scope(&args, names, &before, after.as_ref(), &kinds)?;
+    expect_namespaces(&args, &before, after.as_ref(), live.as_ref().map(|(cluster, _)| cluster)).await?;
     let after_name = after.as_ref().map_or_else(|| "live".to_owned(), |point| point.point.id.to_string());
     let mut shown = Shown::new(&args, before.point.id.to_string(), after_name, session)?;
     let coverage = Coverage {
@@ -81,26 +85,73 @@ pub(crate) async fn run(args: DiffArgs, session: &Session) -> anyhow::Result<Exi
     };
 
     let seen = compare(&mut first, &mut other, &coverage, &mut shown).await?;
-    let nowhere: Vec<String> =
-        coverage.named.difference(&seen).map(|(resource, name)| format!("{resource}/{name}")).collect();
     let unreadable = [first.unreadable, other.unreadable].concat();
-    if !nowhere.is_empty() && other.missing.is_empty() && unreadable.is_empty() {
-        return Err(Failure::new(
-            format!("on neither side: {}", nowhere.join(", ")),
-            format!("`kubectl backup ls {}` lists what is in the restore point", before.point.id),
-        )
-        .into());
+    let is_all_read = other.missing.is_empty() && unreadable.is_empty();
+    if is_all_read {
+        expect_met(&coverage.named, &seen, &before)?;
+        if shown.pairs == 0 {
+            session.printer.note(NOTHING);
+        }
     }
     for warning in missing::warnings(&other.missing, "not compared") {
         session.printer.warning(&warning);
     }
     let differs = shown.finish().await?;
-    let is_incomplete = tell_ranges(&session.printer, &unreadable) || !other.missing.is_empty();
-    Ok(match (!is_incomplete, differs) {
+    tell_ranges(&session.printer, &unreadable);
+    Ok(match (is_all_read, differs) {
         (false, _) => ExitStatus::DiffFailed,
         (true, true) => ExitStatus::Different,
         (true, false) => ExitStatus::Done,
     })
+}
+
+/// Refuses named objects that were met on neither side.
+fn expect_met(
+    named: &BTreeSet<(GroupResource, String)>,
+    seen: &BTreeSet<(GroupResource, String)>,
+    before: &OpenPoint,
+) -> Result<(), Failure> {
+    let nowhere: Vec<String> =
+        named.difference(seen).map(|(resource, name)| format!("{resource}/{name}")).collect();
+    if nowhere.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::new(
+        format!("on neither side: {}", nowhere.join(", ")),
+        format!("`kubectl backup ls {}` lists what is in the restore point", before.point.id),
+    ))
+}
+
+/// Refuses a namespace that a restore point was not made of, and one that is on neither side: nothing of it could be
+/// compared, which would look like no difference.
+async fn expect_namespaces(
+    args: &DiffArgs,
+    before: &OpenPoint,
+    after: Option<&OpenPoint>,
+    live: Option<&Cluster>,
+) -> anyhow::Result<()> {
+    let saved = || std::iter::once(before).chain(after);
+    for name in &args.namespaces.namespaces {
+        let is_asked = |point: &&OpenPoint| point.manifest.selection.namespaces.covers(name);
+        if let Some(other) = saved().find(|point| !is_asked(point)) {
+            return Err(point::unknown_namespace(name, &other.manifest).into());
+        }
+        if saved().any(|point| knows_namespace(&point.manifest, name)) {
+            continue;
+        }
+        match live {
+            // Who may not look for it sees what the lists tell.
+            Some(cluster) if cluster.has_namespace(name).await.unwrap_or(true) => {}
+            _ => {
+                return Err(Failure::new(
+                    format!("on neither side: namespace {name}"),
+                    format!("`kubectl backup describe {}` names those of the restore point", before.point.id),
+                )
+                .into());
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Of the saved versions of a kind, the one that the cluster serves: what is compared must have the same shape.

@@ -43,7 +43,7 @@ pub(crate) async fn run(args: GetArgs, session: &Session) -> anyhow::Result<Exit
         at_version(version, &wanted.resources(), &mut opened)?;
     }
     let namespaces = namespaces(&args, &opened, session).await;
-    point::warn_of_absent(&args.namespaces.namespaces, &opened.manifest, session);
+    point::expect_namespaces(&args.namespaces.namespaces, &opened.manifest, session)?;
     saved_kinds::warn_of_missing(&wanted.resources(), namespaces.as_ref(), &opened.manifest, session);
     let mut output = Output::new(&args, format, &wanted, namespaces.as_ref(), &opened, session);
     match wanted {

@@ -42,7 +42,7 @@ pub(crate) async fn run(args: LsArgs, session: &Session) -> anyhow::Result<ExitS
     let selector = args.selector.as_deref().map(LabelSelector::parse).transpose()?;
     let opened = point::open(&args.restore_point, Incomplete::Skip, session).await?;
     let filter = filter(&args, &opened.manifest)?;
-    point::warn_of_absent(&args.namespaces.namespaces, &opened.manifest, session);
+    point::expect_namespaces(&args.namespaces.namespaces, &opened.manifest, session)?;
     if let Some(kinds) = &filter.resources {
         saved_kinds::warn_of_missing(kinds, filter.namespaces.as_ref(), &opened.manifest, session);
     }

@@ -6,12 +6,15 @@ use crate::{
     archive::Repository,
     model::restore_point::{Manifest, RestorePoint},
     plan::{
+        coverage::knows_namespace,
         point_reference::{self, Incomplete},
         restore_runs::{self, RunReferenceError},
     },
+    report::create::shortened,
 };
 
 use super::{
+    failure::Failure,
     journal,
     session::{Session, blocking},
 };
@@ -93,13 +96,31 @@ pub(crate) fn namespace_in(word: &str) -> Option<&str> {
     word.strip_prefix("latest:")
 }
 
-/// Says which of the namespaces the restore point holds nothing of, as far as its summary tells.
-pub(crate) fn warn_of_absent(namespaces: &[String], manifest: &Manifest, session: &Session) {
+/// Refuses namespaces that were not there for the restore point; one that was and is empty is worth a warning.
+pub(crate) fn expect_namespaces(
+    namespaces: &[String],
+    manifest: &Manifest,
+    session: &Session,
+) -> Result<(), Failure> {
+    if let Some(unknown) = namespaces.iter().find(|name| !knows_namespace(manifest, name)) {
+        return Err(unknown_namespace(unknown, manifest));
+    }
     let summary = &manifest.summary;
     let is_shortened = summary.namespace_count > summary.namespaces.len() as u64;
     for name in namespaces.iter().filter(|name| !is_shortened && !summary.namespaces.contains(name)) {
         session.printer.warning(&format!("the restore point holds nothing of namespace `{name}`"));
     }
+    Ok(())
+}
+
+/// What to say of a namespace that was not there for the restore point.
+pub(crate) fn unknown_namespace(name: &str, manifest: &Manifest) -> Failure {
+    let summary = &manifest.summary;
+    let held = if summary.namespaces.is_empty() { "none".to_owned() } else { shortened(&summary.namespaces) };
+    Failure::new(
+        format!("the restore point `{}` holds nothing of namespace `{name}`", summary.name),
+        format!("it holds {held}; `kubectl backup list -n {name}` looks for others that hold it"),
+    )
 }
 
 /// What to say when `latest` or a time means a backup of a few objects; whoever gives its name or id knows it.

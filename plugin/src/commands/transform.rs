@@ -65,7 +65,7 @@ async fn of_restore_point(args: &TransformArgs, mut run: Run, session: &Session)
     let words = parse_named_objects(&args.objects)?;
     let OpenPoint { repository, point, manifest } =
         point::open(&args.restore_point, Incomplete::Skip, session).await?;
-    point::warn_of_absent(&args.namespaces.namespaces, &manifest, session);
+    point::expect_namespaces(&args.namespaces.namespaces, &manifest, session)?;
     let mut named = BTreeSet::new();
     for object in words {
         named.insert((saved_kinds::resolve_one(&object.kind, &manifest)?, object.name));

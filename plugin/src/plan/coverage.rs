@@ -11,7 +11,7 @@ use crate::model::{
     object::ObjectKey,
     resource::{GroupResource, ResourceType},
     restore_point::{Manifest, Missing},
-    selection::ClusterScoped,
+    selection::{ClusterScoped, Namespaces},
 };
 
 /// Whether the restore point of `manifest` would hold the object if it existed at that time.
@@ -44,6 +44,22 @@ pub fn covers(manifest: &Manifest, kinds: &[ResourceType], key: &ObjectKey, body
         && selection.field_selector.is_none()
         && !is_missing(&manifest.missing, key)
         && !is_left_out(kinds, key, body)
+}
+
+/// Whether the namespace was there for the restore point: objects of it are saved, were to be saved, or could not be
+/// read. A summary that does not name all namespaces leaves it open, and so the answer is yes.
+pub fn knows_namespace(manifest: &Manifest, name: &str) -> bool {
+    let summary = &manifest.summary;
+    let is_named = |names: &[String]| names.iter().any(|known| known == name);
+    let is_shortened = summary.namespace_count > summary.namespaces.len() as u64;
+    let is_selected = match &manifest.selection.namespaces {
+        Namespaces::Named(names) => is_named(names),
+        Namespaces::All => false,
+    };
+    is_shortened
+        || is_selected
+        || is_named(&summary.namespaces)
+        || manifest.missing.iter().any(|missing| is_named(&missing.namespaces))
 }
 
 fn means(word: &str, kinds: &[ResourceType], resource: &GroupResource) -> bool {

@@ -83,6 +83,8 @@ pub(super) struct Shown {
     after: String,
     external: Option<External>,
     differs: bool,
+    /// How many were compared.
+    pub(super) pairs: u64,
 }
 
 impl Shown {
@@ -116,6 +118,7 @@ impl Shown {
             after,
             external,
             differs: false,
+            pairs: 0,
         })
     }
 
@@ -128,6 +131,7 @@ impl Shown {
         let Some(key) = before.as_ref().or(after.as_ref()).map(|object| object.key.clone()) else {
             return Ok(());
         };
+        self.pairs += 1;
         let before = before.map(|object| normalise(object.body, self.status));
         let after = after.map(|object| normalise(object.body, self.status));
         let change = match (&before, &after) {

@@ -226,7 +226,7 @@ fn wanted(args: &RestoreArgs, manifest: &Manifest, session: &Session) -> anyhow:
     {
         namespaces.push(namespace.to_owned());
     }
-    point::warn_of_absent(&namespaces, manifest, session);
+    point::expect_namespaces(&namespaces, manifest, session)?;
     let mut named = std::collections::BTreeSet::new();
     for object in parse_named_objects(&args.objects)? {
         named.insert((saved_kinds::resolve_one(&object.kind, manifest)?, object.name));
