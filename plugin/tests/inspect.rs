@@ -119,6 +119,7 @@ fn save(
             cluster_uid: "0000".to_owned(),
             context: "test".to_owned(),
             scope: "namespace shop".to_owned(),
+            is_narrowed: false,
             consistency: None,
             restore: None,
         },

@@ -110,6 +110,7 @@ fn manifest() -> Manifest {
             cluster_uid: String::new(),
             context: "production".to_owned(),
             scope: "namespaces shop".to_owned(),
+            is_narrowed: false,
             consistency: None,
             restore: None,
         },

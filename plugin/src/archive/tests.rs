@@ -193,6 +193,7 @@ fn manifest(objects: &[Sample]) -> Manifest {
             cluster_uid: String::new(),
             context: "test".to_owned(),
             scope: "all namespaces".to_owned(),
+            is_narrowed: false,
             consistency: None,
             restore: None,
         },

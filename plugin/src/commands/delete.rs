@@ -139,6 +139,7 @@ mod tests {
                 cluster_uid: String::new(),
                 context: String::new(),
                 scope: String::new(),
+                is_narrowed: false,
                 consistency: None,
                 restore: None,
             },

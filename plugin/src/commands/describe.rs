@@ -7,6 +7,7 @@ use crate::{
     cli::{inspect::DescribeArgs, output::RecordFormat},
     exit::ExitStatus,
     model::{
+        restore_point::Completeness,
         restore_record::{DoneChange, PlannedChange},
         restore_run::RestoreRun,
     },
@@ -20,11 +21,19 @@ use super::{
     session::{Session, blocking},
 };
 
+const PASSED_OVER: &str =
+    "it is incomplete: `ls`, `get`, `diff` and `restore` pass over it unless it is given by its id or name";
+
 /// Runs `describe`.
 pub(crate) async fn run(args: DescribeArgs, session: &Session) -> anyhow::Result<ExitStatus> {
     // Whoever asks about the latest wants to learn that it is incomplete.
     let opened = point::open(&args.restore_point, Incomplete::Allow, session).await?;
     let printer = &session.printer;
+    if opened.point.summary.completeness == Completeness::Incomplete
+        && opened.is_meant_by_time(&args.restore_point)
+    {
+        printer.note(PASSED_OVER);
+    }
     let restore = restore_of(&opened).await?;
     match args.output.format {
         RecordFormat::Json => printer.exact(&document::to_json(&record(&opened, restore.as_ref())?)?)?,

@@ -33,8 +33,17 @@ pub(crate) struct OpenPoint {
 impl OpenPoint {
     /// `3f2a9c01 (shop-20261120-100000)`, for messages.
     pub(crate) fn described(&self) -> String {
-        format!("{} ({})", self.point.id, self.point.summary.name)
+        described(&self.point)
     }
+
+    /// Whether `word` is `latest` or a time rather than its name or id.
+    pub(crate) fn is_meant_by_time(&self, word: &str) -> bool {
+        word != self.point.summary.name && !self.point.id.0.starts_with(&word.to_ascii_lowercase())
+    }
+}
+
+fn described(point: &RestorePoint) -> String {
+    format!("{} ({})", point.id, point.summary.name)
 }
 
 /// Opens the restore point that `word` means, and says which incomplete ones were passed over.
@@ -52,16 +61,15 @@ pub(crate) async fn open_all(
 ) -> anyhow::Result<Vec<OpenPoint>> {
     let repository = session.repository().await?;
     let wanted: Vec<String> = words.iter().map(|&word| word.to_owned()).collect();
-    let (opened, skipped) = blocking(move || {
+    let (opened, skipped, narrowed) = blocking(move || {
         let points = repository.restore_points()?;
         let mut opened = Vec::with_capacity(wanted.len());
-        let mut skipped: Vec<String> = Vec::new();
+        let (mut skipped, mut narrowed) = (Vec::new(), Vec::new());
         for word in &wanted {
             let point = match point_reference::resolve(word, &points, &Zoned::now(), incomplete) {
                 Ok(resolved) => {
-                    skipped.extend(
-                        resolved.skipped.iter().map(|point| format!("{} ({})", point.id, point.summary.name)),
-                    );
+                    skipped.extend(resolved.skipped.into_iter().map(described));
+                    narrowed.extend(resolved.narrowed.into_iter().map(described));
                     resolved.point.clone()
                 }
                 // An undo point is only ever meant by its id.
@@ -74,13 +82,19 @@ pub(crate) async fn open_all(
             let manifest = repository.manifest(&point.id)?;
             opened.push(OpenPoint { repository: repository.clone(), point, manifest });
         }
-        Ok((opened, skipped))
+        Ok((opened, skipped, narrowed))
     })
     .await?;
     if !skipped.is_empty() {
         session.printer.warning(&format!(
             "passed over {}, which is incomplete; name it by its id to use it",
             skipped.join(", ")
+        ));
+    }
+    if !narrowed.is_empty() {
+        session.printer.warning(&format!(
+            "passed over {}, made of a part of the namespace only; name it by its id to use it",
+            narrowed.join(", ")
         ));
     }
     for (word, point) in words.iter().zip(&opened) {
@@ -126,8 +140,7 @@ pub(crate) fn unknown_namespace(name: &str, manifest: &Manifest) -> Failure {
 /// What to say when `latest` or a time means a backup of a few objects; whoever gives its name or id knows it.
 fn part_only(word: &str, point: &OpenPoint) -> Option<String> {
     let summary = &point.point.summary;
-    let is_named = word == summary.name || point.point.id.0.starts_with(&word.to_ascii_lowercase());
-    (!is_named && point.manifest.selection.is_narrowed()).then(|| {
+    (point.is_meant_by_time(word) && point.manifest.selection.is_narrowed()).then(|| {
         format!(
             "`{word}` is {}, which was made of a part only ({}); `kubectl backup list` shows the others",
             point.described(),

@@ -70,12 +70,20 @@ pub struct Summary {
     pub context: String,
     /// `all namespaces`, `namespaces shop, web`, with the narrowing words after it; for people.
     pub scope: String,
+    /// Kinds, names, labels or fields narrowed down what was taken of its namespaces. Older restore points do not say so.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub is_narrowed: bool,
     /// What the hooks vouch for together; nothing where none were asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consistency: Option<Consistency>,
     /// This is no restore point but the record of a restore.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restore: Option<RestoreMark>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// A restore point in the list of its repository.

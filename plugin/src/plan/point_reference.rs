@@ -33,6 +33,8 @@ pub struct Resolved<'points> {
     pub point: &'points RestorePoint,
     /// Incomplete ones that would have been chosen, newest first.
     pub skipped: Vec<&'points RestorePoint>,
+    /// Newer ones that hold a part of the namespace only.
+    pub narrowed: Vec<&'points RestorePoint>,
 }
 
 /// Why a word means no restore point, or more than one.
@@ -125,7 +127,7 @@ pub fn resolve<'points>(
         if newest_first.is_empty() {
             return Err(PointReferenceError::NamespaceNotSaved { namespace: namespace.to_owned() });
         }
-        return newest(word, newest_first, incomplete);
+        return newest_of_whole_namespace(word, newest_first, incomplete);
     }
     if let Some(found) = by_name(word, &newest_first)? {
         return Ok(found);
@@ -199,6 +201,23 @@ pub fn holds_namespace(point: &RestorePoint, namespace: &str) -> bool {
             && summary.namespaces.last().is_some_and(|last| last.as_str() < namespace))
 }
 
+/// A backup of one object must not stand for its namespace while there is one of all of it.
+fn newest_of_whole_namespace<'points>(
+    word: &str,
+    newest_first: Vec<&'points RestorePoint>,
+    incomplete: Incomplete,
+) -> Result<Resolved<'points>, PointReferenceError> {
+    let (narrowed, whole): (Vec<_>, Vec<_>) =
+        newest_first.iter().copied().partition(|point| point.summary.is_narrowed);
+    match newest(word, whole, incomplete) {
+        Ok(found) => {
+            let newer = narrowed.into_iter().filter(|point| point.created > found.point.created);
+            Ok(Resolved { narrowed: newer.collect(), ..found })
+        }
+        Err(_) => newest(word, newest_first, incomplete),
+    }
+}
+
 fn newest<'points>(
     word: &str,
     newest_first: Vec<&'points RestorePoint>,
@@ -207,7 +226,7 @@ fn newest<'points>(
     let mut skipped = Vec::new();
     for point in newest_first {
         if incomplete == Incomplete::Allow || point.summary.completeness == Completeness::Complete {
-            return Ok(Resolved { point, skipped });
+            return Ok(Resolved { point, skipped, narrowed: Vec::new() });
         }
         skipped.push(point);
     }
@@ -224,7 +243,7 @@ fn only<'points>(
     let Some(point) = found.next() else { return Ok(None) };
     let others: Vec<String> = found.take(SHOWN - 1).map(described).collect();
     if others.is_empty() {
-        return Ok(Some(Resolved { point, skipped: Vec::new() }));
+        return Ok(Some(Resolved { point, skipped: Vec::new(), narrowed: Vec::new() }));
     }
     let candidates = std::iter::once(described(point)).chain(others).collect();
     Err(PointReferenceError::Ambiguous { word: word.to_owned(), candidates })

@@ -170,6 +170,7 @@ mod tests {
                 cluster_uid: String::new(),
                 context: String::new(),
                 scope: "namespace shop".to_owned(),
+                is_narrowed: false,
                 consistency: None,
                 restore: None,
             },

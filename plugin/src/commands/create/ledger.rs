@@ -198,6 +198,7 @@ impl Ledger {
             cluster_uid: provenance.cluster_uid,
             context: provenance.context,
             scope: provenance.scope,
+            is_narrowed: provenance.selection.is_narrowed(),
             consistency: None,
             restore: None,
         };

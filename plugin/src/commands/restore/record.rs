@@ -196,6 +196,7 @@ fn summary(mark: RestoreMark, run: &Run, entries: &[KindEntry], mut namespaces: 
         cluster_uid: String::new(),
         context: String::new(),
         scope: run.scope.clone(),
+        is_narrowed: false,
         consistency: None,
         restore: Some(mark),
     }

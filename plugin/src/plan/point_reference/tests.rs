@@ -27,6 +27,7 @@ fn point(
             cluster_uid: String::new(),
             context: "test".to_owned(),
             scope: "all namespaces".to_owned(),
+            is_narrowed: false,
             consistency: None,
             restore: None,
         },
@@ -86,6 +87,37 @@ fn incomplete_is_skipped_aloud_or_allowed() {
     assert_eq!(skipping.skipped, [&points[0]]);
     let allowing = resolve("latest", &points, &now(), Incomplete::Allow).unwrap();
     assert_eq!(allowing.point, &points[0]);
+}
+
+/// Of the namespace shop, newest first: whether each is narrowed, and how complete it is.
+#[rstest]
+#[case::whole(&[(false, true), (false, true)], Some(0), &[])]
+#[case::narrowed_ones_are_passed_over(&[(true, true), (true, true), (false, true), (true, true)], Some(2), &[0, 1])]
+#[case::narrowed_if_there_is_no_other(&[(true, true), (true, true)], Some(0), &[])]
+#[case::narrowed_before_incomplete(&[(true, true), (false, false)], Some(0), &[])]
+#[case::none_is_complete(&[(true, false), (false, false)], None, &[])]
+fn a_part_of_a_namespace_does_not_stand_for_it(
+    #[case] made: &[(bool, bool)],
+    #[case] meant: Option<usize>,
+    #[case] passed_over: &[usize],
+) {
+    let points: Vec<RestorePoint> = (0..)
+        .zip(made)
+        .map(|(place, (is_narrowed, is_complete))| {
+            let completeness = if *is_complete { Completeness::Complete } else { Completeness::Incomplete };
+            let created = format!("2026-11-2{}T09:00:00Z", 9 - place);
+            let mut point = point(&format!("aaaa000{place}"), "point", &created, &["shop"], completeness);
+            point.summary.is_narrowed = *is_narrowed;
+            point
+        })
+        .collect();
+    let found = resolve("latest:shop", &points, &now(), Incomplete::Skip).ok();
+    assert_eq!(found.as_ref().map(|found| found.point), meant.map(|place| &points[place]));
+    let narrowed = found.map(|found| found.narrowed).unwrap_or_default();
+    assert_eq!(narrowed, passed_over.iter().map(|place| &points[*place]).collect::<Vec<_>>());
+    if let Ok(newest) = resolve("latest", &points, &now(), Incomplete::Allow) {
+        assert_eq!(newest.point, &points[0]);
+    }
 }
 
 const LIST: &str = "`kubectl backup list` shows all restore points";

@@ -109,6 +109,7 @@ mod tests {
                 cluster_uid: String::new(),
                 context: String::new(),
                 scope: String::new(),
+                is_narrowed: false,
                 consistency: None,
                 restore: None,
             },

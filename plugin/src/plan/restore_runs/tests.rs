@@ -44,6 +44,7 @@ fn record(at: i64, name: &str, mark: impl FnOnce(&mut RestoreMark)) -> RestorePo
             cluster_uid: "here".to_owned(),
             context: String::new(),
             scope: String::new(),
+            is_narrowed: false,
             consistency: None,
             restore: Some(restore),
         },
