@@ -43,6 +43,7 @@ pub(super) fn choose(args: &ConnectionArgs) -> Result<Option<Chosen>, ClusterErr
     let context = choose_context(args, &mut kubeconfig)?;
     expect_names(args, &kubeconfig, &context)?;
     override_cluster(args, &mut kubeconfig, &context);
+    complete_addresses(&mut kubeconfig, &context);
     Ok(Some(Chosen { kubeconfig, context }))
 }
 
@@ -170,6 +171,25 @@ fn override_cluster(args: &ConnectionArgs, kubeconfig: &mut Kubeconfig, context:
     }
 }
 
+/// Gives addresses without a scheme the one that client-go takes: https wherever certificates are spoken of.
+fn complete_addresses(kubeconfig: &mut Kubeconfig, context: &str) {
+    let chosen = kubeconfig.contexts.iter().find(|named| named.name == context);
+    let user = chosen.and_then(|named| named.context.as_ref()?.user.clone());
+    let identity = kubeconfig.auth_infos.iter().find(|named| Some(&named.name) == user.as_ref());
+    let has_certificate = identity.and_then(|named| named.auth_info.as_ref()).is_some_and(|identity| {
+        identity.client_certificate.is_some() || identity.client_certificate_data.is_some()
+    });
+    for cluster in kubeconfig.clusters.iter_mut().filter_map(|named| named.cluster.as_mut()) {
+        let is_secure = has_certificate
+            || cluster.certificate_authority.is_some()
+            || cluster.certificate_authority_data.is_some()
+            || cluster.insecure_skip_tls_verify == Some(true);
+        if let Some(server) = cluster.server.as_mut().filter(|server| !server.contains("://")) {
+            server.insert_str(0, if is_secure { "https://" } else { "http://" });
+        }
+    }
+}
+
 /// Where a kubeconfig was looked for, for people.
 pub(super) fn searched() -> String {
     let paths: Vec<String> =
@@ -180,6 +200,8 @@ pub(super) fn searched() -> String {
 #[cfg(test)]
 mod tests {
     use std::fs;
+
+    use rstest::rstest;
 
     use super::*;
 
@@ -272,6 +294,24 @@ users:
         let merged = read_merged(&[folder.path().join("gone"), first, second], false).unwrap();
         assert_eq!(merged.current_context.as_deref(), Some("two"));
         assert_eq!(merged.contexts.len(), 2);
+    }
+
+    #[rstest]
+    #[case::as_it_is("http://one.example:1", "", "http://one.example:1")]
+    #[case::authority("one.example:1", "certificate-authority: ca.crt", "https://one.example:1")]
+    #[case::unverified("one.example:1", "insecure-skip-tls-verify: true", "https://one.example:1")]
+    #[case::neither("one.example:1", "insecure-skip-tls-verify: false", "http://one.example:1")]
+    fn an_address_without_a_scheme_gets_that_of_client_go(
+        #[case] server: &str,
+        #[case] rest: &str,
+        #[case] expected: &str,
+    ) {
+        let cluster = format!("{{server: {server}, {rest}}}");
+        let file = TWO.replace("{server: https://one.example:6443, certificate-authority: ca.crt}", &cluster);
+        assert_ne!(file, TWO);
+        assert_eq!(server_of(&with_file(&file, |_| {}).unwrap().unwrap()).as_deref(), Some(expected));
+        let by_flag = with_file(&file, |args| args.server = Some(server.to_owned())).unwrap().unwrap();
+        assert_eq!(server_of(&by_flag).as_deref(), Some(expected));
     }
 
     #[test]

@@ -32,7 +32,7 @@ use crate::{
     },
     plan::{
         backup::{self, BackupPlan, UnknownGroup},
-        select::{LabelSelector, parse_named_objects},
+        select::{LabelSelector, check_field_selector, parse_named_objects},
     },
     report::{create as report, missing, progress::Progress},
 };
@@ -134,6 +134,9 @@ fn words(args: &CreateArgs) -> anyhow::Result<Selection> {
     selection.objects = parse_named_objects(&args.objects)?;
     if let Some(selector) = &args.filter.selector {
         LabelSelector::parse(selector)?;
+    }
+    if let Some(selector) = &args.field_selector {
+        check_field_selector(selector)?;
     }
     selection.include_kinds.clone_from(&args.filter.include_kinds);
     selection.exclude_kinds.clone_from(&args.filter.exclude_kinds);

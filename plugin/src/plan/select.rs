@@ -1,11 +1,14 @@
 //! What the words of a selection mean against the kinds a server (or a restore point) has, and against an object.
 //!
 //! Kinds are resolved as kubectl resolves them ([`resolve_kind`]), labels are matched as the API server matches
-//! them ([`LabelSelector`]). Field selectors are not here: only the server can evaluate them.
+//! them ([`LabelSelector`]). Of field selectors there is only the form ([`check_field_selector`]): what they mean to a
+//! kind is known to the server alone.
 
+mod fields;
 mod kinds;
 mod labels;
 
+pub use fields::check_field_selector;
 pub use kinds::{KindFilter, parse_group_word, resolve_kind, resolve_one_kind};
 pub use labels::LabelSelector;
 
@@ -53,12 +56,26 @@ pub enum SelectError {
         /// What the parser stumbled over.
         reason: String,
     },
+    /// Not a field selector.
+    #[error("`{selector}` is not a field selector: {reason}")]
+    BadFieldSelector {
+        /// As the user wrote it.
+        selector: String,
+        /// What is wrong with it.
+        reason: String,
+    },
 }
 
 impl SelectError {
     /// Whether the word is wrong whatever kinds there are.
     pub fn is_usage(&self) -> bool {
-        matches!(self, Self::EmptyKind | Self::NotTypeAndName { .. } | Self::BadLabelSelector { .. })
+        matches!(
+            self,
+            Self::EmptyKind
+                | Self::NotTypeAndName { .. }
+                | Self::BadLabelSelector { .. }
+                | Self::BadFieldSelector { .. }
+        )
     }
 
     /// The next thing to do.
@@ -80,6 +97,9 @@ impl SelectError {
             }
             Self::BadLabelSelector { .. } => {
                 Some("write for example `app=web,tier in (front,back),!legacy`".to_owned())
+            }
+            Self::BadFieldSelector { .. } => {
+                Some("write for example `metadata.name=web,status.phase!=Failed`".to_owned())
             }
         }
     }

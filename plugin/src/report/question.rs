@@ -1,27 +1,26 @@
 //! A question on the terminal, answered with a line.
 //!
-//! dialoguer's `Confirm` hides the cursor and does not give it back when the process is interrupted; its `Input` reads a
-//! plain line.
+//! dialoguer gives it its form, and no more. Its `Confirm` hides the cursor and does not give it back when the process is
+//! interrupted; its `Input` takes Ctrl-D for a letter, and the end of the input for an empty answer.
 
 use std::io::{self, Write as _};
 
+use dialoguer::theme::{SimpleTheme, Theme as _};
+
 use super::terminal::clean_line;
 
-/// Asks; anything but `y` or `yes` is a no.
+/// Asks; anything but `y` or `yes` is a no, and so is the end of the input.
 ///
 /// # Errors
 /// The terminal cannot be read.
-pub fn agrees(question: &str) -> Result<bool, dialoguer::Error> {
-    let answer = dialoguer::Input::<String>::new()
-        .with_prompt(format!("{} [y/N]", clean_line(question)))
-        .allow_empty(true)
-        .interact()?;
-    Ok(is_yes(&answer))
+pub fn agrees(question: &str) -> io::Result<bool> {
+    let mut prompt = String::new();
+    // Writing to a string cannot fail.
+    let _ = SimpleTheme.format_confirm_prompt(&mut prompt, &clean_line(question), Some(false));
+    Ok(answer(prompt.trim_end())?.is_some_and(|answer| is_yes(&answer)))
 }
 
 /// Asks for a line; none at the end of the input.
-///
-/// Not by dialoguer, to which the end of the input is an empty answer.
 ///
 /// # Errors
 /// The terminal cannot be read.

@@ -151,7 +151,13 @@ impl Store for LocalStore {
     }
 
     fn create(&self) -> Result<(), StoreError> {
-        make_private_folder(&self.root).map_err(self.failed("create", ""))?;
+        make_private_folder(&self.root).map_err(|error| match error.kind() {
+            // Of a folder to be made: it cannot be, as under /proc. It is no file that was lost.
+            io::ErrorKind::NotFound => {
+                StoreError::Other { attempt: "create", path: self.shown(""), source: error.into() }
+            }
+            _ => self.failed("create", "")(error),
+        })?;
         for folder in FOLDERS {
             make_private_folder(&self.path(folder)).map_err(self.failed("create", folder))?;
         }

@@ -3,11 +3,17 @@
 use std::fmt::Write as _;
 
 use crate::{
-    model::restore_point::Manifest,
+    model::{
+        resource::Scope,
+        restore_point::{KindEntry, Manifest},
+    },
     report::{create as report, missing},
 };
 
-use super::ledger::{Ledger, Provenance};
+use super::{
+    ledger::{Ledger, Provenance},
+    reader::UNSELECTABLE,
+};
 
 /// Entries that an error repeats; there can be one for each kind there is.
 const MAX_ENTRIES: usize = 10;
@@ -65,6 +71,14 @@ fn nothing_read(ledger: Ledger, provenance: Provenance) -> NothingSaved {
             ),
             hint: "ask for the right to list them, or use --as or another --context; `kubectl backup doctor` tells \
                    what is lacking",
+        };
+    }
+    let unselectable = manifest.left_out.iter().find(|entry| entry.reason.starts_with(UNSELECTABLE));
+    let was_read = |entry: &KindEntry| entry.kind.scope == Scope::Namespaced;
+    if let Some(entry) = unselectable.filter(|_| !manifest.kinds.iter().any(was_read)) {
+        return NothingSaved {
+            message: format!("no kind can be selected so ({scope}); {}: {}", entry.resource, entry.reason),
+            hint: "`metadata.name` and `metadata.namespace` are known to every kind; others only to some",
         };
     }
     let missing = manifest.missing.iter().map(|entry| report::missing(entry, "cannot be saved"));
@@ -148,6 +162,15 @@ mod tests {
         let kinds = ["a", "b", "c", "d", "e", "f", "g"];
         let error = accept(without(&kinds, true), provenance(), false).unwrap_err();
         insta::assert_snapshot!(error, @"nothing was saved: nothing of namespace shop could be read, for listing is forbidden: a, b, c, d, e and 2 more");
+    }
+
+    #[test]
+    fn fields_that_no_kind_knows_are_told_as_the_reason() {
+        let mut ledger = Ledger::default();
+        let left_out = Some(format!("{UNSELECTABLE}: no such label"));
+        ledger.settle(&resource_type("pods"), KindOutcome { left_out, ..KindOutcome::default() });
+        let error = accept(ledger, provenance(), false).unwrap_err();
+        insta::assert_snapshot!(error, @"nothing was saved: no kind can be selected so (namespace shop); pods: it cannot be selected by these fields: no such label");
     }
 
     #[test]

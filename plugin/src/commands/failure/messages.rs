@@ -90,6 +90,7 @@ fn words_that_mean_nothing() {
         SelectError::EmptyKind,
         SelectError::SeveralKinds { word: word("all") },
         SelectError::NotTypeAndName { text: word("web") },
+        SelectError::BadFieldSelector { selector: word("a"), reason: word("`a` has no `=`") },
         SelectError::BadLabelSelector { selector: word("a in"), reason: word("a list is missing") },
     ], failed, {
         SelectError::UnknownKind { .. } => "UnknownKind",
@@ -97,6 +98,7 @@ fn words_that_mean_nothing() {
         SelectError::EmptyKind => "EmptyKind",
         SelectError::SeveralKinds { .. } => "SeveralKinds",
         SelectError::NotTypeAndName { .. } => "NotTypeAndName",
+        SelectError::BadFieldSelector { .. } => "BadFieldSelector",
         SelectError::BadLabelSelector { .. } => "BadLabelSelector",
     });
     let mapping = every!(MapNamespaceError, vec![
