@@ -194,3 +194,15 @@ fn doctor_finds_what_a_narrow_user_lacks() {
     let nowhere = world.kubectl_backup(&["doctor", "-n", "no-such-namespace"]).exits_with(1);
     assert!(nowhere.stdout.contains("there is no namespace `no-such-namespace`"), "{}", nowhere.stdout);
 }
+
+/// The object is all there; that the namespace it lies in may not be read is no loss of what was asked for.
+#[test]
+#[ignore = "needs cluster: cargo xtask test"]
+fn who_may_read_one_object_saves_it_whole() {
+    let world = World::new();
+    world.kubectl(&["create", "configmap", "app", "--from-literal=a=b"]).success();
+    let rules = json!([{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get", "list"]}]);
+    let user = world.user_with_role(&rules);
+    let report = world.kubectl_backup_as(&user, &["create", "cm/app", "-o", "json"]).success().json();
+    assert_eq!((&report["completeness"], &report["objects"]), (&json!("complete"), &json!(1)), "{report:#}");
+}

@@ -71,7 +71,7 @@ pub struct Summary {
     /// `all namespaces`, `namespaces shop, web`, with the narrowing words after it; for people.
     pub scope: String,
     /// Kinds, names, labels or fields narrowed down what was taken of its namespaces. Older restore points do not say so.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(rename = "narrowed", default, skip_serializing_if = "is_false")]
     pub is_narrowed: bool,
     /// What the hooks vouch for together; nothing where none were asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -163,7 +163,7 @@ impl Gatherer {
         match (wanted, what) {
             // However many kinds go along, only the namespaces of the selection do.
             (Wanted::All, ("namespaces", "")) if matches!(selection.namespaces, Namespaces::Named(_)) => {
-                self.referenced(kind, names).await
+                self.referenced(kind, names, false).await
             }
             (Wanted::All, _) => self.all_of(kind, &None, true, |_, _| true).await,
             (_, ("namespaces", "")) if selection.namespaces == Namespaces::All && !is_narrowed => {
@@ -178,7 +178,11 @@ impl Gatherer {
                 };
                 self.all_of(kind, &None, false, binds).await
             }
-            _ => self.referenced(kind, names).await,
+            // Who names objects did not ask for the namespaces that they lie in.
+            (_, what) => {
+                let is_optional = what == ("namespaces", "") && !selection.objects.is_empty();
+                self.referenced(kind, names, is_optional).await
+            }
         }
     }
 
@@ -212,8 +216,14 @@ impl Gatherer {
         Ok(gone?)
     }
 
-    /// Reads the objects that others refer to, and those that the user named.
-    async fn referenced(&mut self, kind: &ResourceType, named: Names) -> anyhow::Result<()> {
+    /// Reads the objects that others refer to, and those that the user named. Optional ones that may not be read are no
+    /// loss.
+    async fn referenced(
+        &mut self,
+        kind: &ResourceType,
+        named: Names,
+        is_optional: bool,
+    ) -> anyhow::Result<()> {
         let mut wanted: BTreeSet<String> =
             self.ledger.references.wanted(&kind.resource).map(str::to_owned).collect();
         wanted.extend(named.iter().flatten().cloned());
@@ -222,7 +232,11 @@ impl Gatherer {
         }
         let (items, failed) = self.reader.read_by_name(kind, &wanted).await;
         self.save(kind, items, &named).await?;
-        if let Some((count, error)) = failed {
+        if let Some((_, error)) =
+            failed.as_ref().filter(|(_, error)| is_optional && named.is_none() && error.is_forbidden())
+        {
+            tracing::info!(%error, kind = %kind.resource, "did without");
+        } else if let Some((count, error)) = failed {
             if error.is_forbidden() {
                 self.ledger.forbidden.insert(kind.resource.to_string());
             }
