@@ -19,7 +19,7 @@ use crate::{
         repository::Location,
     },
     plan::left_out,
-    report::{doctor as report, size::size},
+    report::{doctor as report, freeze::counted, size::size},
 };
 
 use super::{
@@ -163,7 +163,7 @@ fn judge_repository(count: usize, location: &Location, seen: &[check::Finding]) 
     let damages: Vec<&check::Finding> =
         seen.iter().filter(|finding| finding.severity == Severity::Damage).collect();
     if damages.is_empty() {
-        return vec![Finding::ok("repository", format!("{count} restore points at {location}"))];
+        return vec![Finding::ok("repository", format!("{} at {location}", counted(count, "restore point")))];
     }
     let remedy = "see which restore points are hit: kubectl backup check --read-data";
     let shown = damages.iter().take(FEW_DAMAGES).map(|damage| damage.message.clone());

@@ -5,6 +5,9 @@ use serde_json::Value;
 
 use crate::report::age::age;
 
+/// Where the server's printer leaves a cell blank; of others that are empty kubectl says `<none>`.
+pub(super) const BLANK: &str = " ";
+
 /// More host names, ports or addresses than this are shown as a count.
 const MOST_HOSTS: usize = 3;
 
@@ -35,6 +38,11 @@ pub(super) fn length(object: &Value, pointer: &str) -> String {
 /// The value, or `N/A`.
 pub(super) fn or_not_applicable(object: &Value, pointer: &str) -> String {
     object.pointer(pointer).map_or_else(|| "N/A".to_owned(), scalar)
+}
+
+/// The text, or a blank cell.
+pub(super) fn or_blank(text: String) -> String {
+    if text.is_empty() { BLANK.to_owned() } else { text }
 }
 
 /// The value, or `<unset>`.
@@ -144,13 +152,25 @@ pub(super) fn job_completions(job: &Value) -> String {
     }
 }
 
-/// How long a finished job took.
-pub(super) fn job_duration(job: &Value) -> String {
+/// How long a job took, or has run so far.
+pub(super) fn job_duration(job: &Value, now: Timestamp) -> String {
     let moment = |pointer: &str| text(job, pointer).parse::<Timestamp>().ok();
-    match (moment("/status/startTime"), moment("/status/completionTime")) {
-        (Some(start), Some(end)) => age(end, start),
-        _ => String::new(),
+    let end = moment("/status/completionTime").unwrap_or(now);
+    or_blank(moment("/status/startTime").map(|start| age(end, start)).unwrap_or_default())
+}
+
+/// `1/2` readiness gates of a pod are passed; nothing where it has none.
+pub(super) fn readiness_gates(pod: &Value) -> String {
+    let gates = items(pod.pointer("/spec/readinessGates"));
+    if gates.is_empty() {
+        return String::new();
     }
+    let conditions = items(pod.pointer("/status/conditions"));
+    let passed = gates.iter().filter(|gate| {
+        let condition = conditions.iter().find(|condition| condition["type"] == gate["conditionType"]);
+        condition.is_some_and(|condition| condition["status"] == "True")
+    });
+    format!("{}/{}", passed.count(), gates.len())
 }
 
 /// The addresses under which a service is reached from outside.
@@ -233,7 +253,7 @@ pub(super) fn subjects(binding: &Value, kind: &str) -> String {
         _ => scalar(&subject["name"]),
     };
     let of_kind = items(binding.get("subjects")).iter().filter(|subject| subject["kind"] == kind);
-    of_kind.map(named).collect::<Vec<_>>().join(", ")
+    or_blank(of_kind.map(named).collect::<Vec<_>>().join(", "))
 }
 
 /// `Deployment/web`.

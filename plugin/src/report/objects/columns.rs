@@ -27,6 +27,8 @@ enum Cell {
     Age,
     /// The time since the timestamp at this JSON pointer.
     Since(&'static str),
+    /// How long a job took, or has run until now.
+    Lasted,
     /// What a custom resource definition declares.
     Declared(PrinterColumn),
 }
@@ -42,8 +44,9 @@ impl Column {
             Cell::Declared(column) => match column.value(object) {
                 Some(value) if column.is_date() => since(Some(&value), now, "<unknown>"),
                 Some(value) => cells::scalar(&value),
-                None => String::new(),
+                None => cells::BLANK.to_owned(),
             },
+            Cell::Lasted => cells::job_duration(object, now),
         }
     }
 }
@@ -82,7 +85,7 @@ type Columns = Vec<(&'static str, Cell)>;
 /// Default and additional wide columns, in kubectl's order (pkg/printers/internalversion of Kubernetes).
 #[expect(clippy::too_many_lines, reason = "a table, a few lines a kind")]
 fn known(resource: &str) -> (Columns, Columns) {
-    use Cell::{Age, At, Of, Since};
+    use Cell::{Age, At, Lasted, Of, Since};
     match resource {
         "pods" => (
             vec![
@@ -91,7 +94,12 @@ fn known(resource: &str) -> (Columns, Columns) {
                 ("RESTARTS", Of(cells::pod_restarts)),
                 ("AGE", Age),
             ],
-            vec![("IP", At("/status/podIP")), ("NODE", At("/spec/nodeName"))],
+            vec![
+                ("IP", At("/status/podIP")),
+                ("NODE", At("/spec/nodeName")),
+                ("NOMINATED NODE", At("/status/nominatedNodeName")),
+                ("READINESS GATES", Of(cells::readiness_gates)),
+            ],
         ),
         "deployments.apps" => (
             vec![
@@ -133,7 +141,7 @@ fn known(resource: &str) -> (Columns, Columns) {
             vec![
                 ("STATUS", Of(cells::job_status)),
                 ("COMPLETIONS", Of(cells::job_completions)),
-                ("DURATION", Of(cells::job_duration)),
+                ("DURATION", Lasted),
                 ("AGE", Age),
             ],
             template_columns(true),
@@ -190,7 +198,6 @@ fn known_elsewhere(resource: &str) -> (Columns, Columns) {
         }
         "configmaps" => vec![("DATA", Of(cells::data_count)), ("AGE", Age)],
         "secrets" => vec![("TYPE", At("/type")), ("DATA", Of(cells::data_count)), ("AGE", Age)],
-        "serviceaccounts" => vec![("SECRETS", Of(|object| cells::length(object, "/secrets"))), ("AGE", Age)],
         "namespaces" => vec![("STATUS", At("/status/phase")), ("AGE", Age)],
         "persistentvolumeclaims" => {
             wide = vec![("VOLUMEMODE", Of(|claim| cells::or_unset(claim, "/spec/volumeMode")))];
@@ -219,7 +226,7 @@ fn known_elsewhere(resource: &str) -> (Columns, Columns) {
         "ingresses.networking.k8s.io" => vec![
             ("CLASS", At("/spec/ingressClassName")),
             ("HOSTS", Of(cells::ingress_hosts)),
-            ("ADDRESS", Of(cells::load_balancer)),
+            ("ADDRESS", Of(|ingress| cells::or_blank(cells::load_balancer(ingress)))),
             ("PORTS", Of(cells::ingress_ports)),
             ("AGE", Age),
         ],

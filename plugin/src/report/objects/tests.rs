@@ -42,7 +42,9 @@ fn deployment_looks_as_in_kubectl() {
     {"name": "c", "image": "i:1"}]}}}}}}), "AGE CONTAINERS IMAGES SELECTOR", "60m c i:1 <none>")]
 #[case::binding("clusterrolebindings", "rbac.authorization.k8s.io", json!({"subjects": [{"kind": "User", "name": "ada"},
     {"kind": "User", "name": "bob"}, {"kind": "ServiceAccount", "namespace": "shop", "name": "web"}]}),
-    "AGE USERS GROUPS SERVICEACCOUNTS", "60m ada, bob <none> shop/web")]
+    "AGE USERS GROUPS SERVICEACCOUNTS", "60m ada, bob shop/web")]
+#[case::pod("pods", "", json!({"spec": {"nodeName": "n1", "readinessGates": [{"conditionType": "a"}, {"conditionType": "b"}]},
+    "status": {"conditions": [{"type": "b", "status": "True"}]}}), "AGE IP NODE NOMINATED NODE READINESS GATES", "60m <none> n1 <none> 1/2")]
 fn wide_adds_what_kubectl_adds(
     #[case] plural: &str,
     #[case] group: &str,
@@ -79,7 +81,10 @@ fn wide_adds_what_kubectl_adds(
 #[case::claim("persistentvolumeclaims", "", json!({"spec": {"volumeName": "pv", "storageClassName": "fast"}, "status": {"phase": "Bound", "capacity": {"storage": "1Gi"}, "accessModes": ["ReadWriteOnce"]}}),
     "web Bound pv 1Gi RWO fast <unset> 60m")]
 #[case::ingress("ingresses", "networking.k8s.io", json!({"spec": {"rules": [{"host": "a"}, {"host": "b"}, {"host": "c"}, {"host": "d"}], "tls": [{}]}}),
-    "web <none> a,b,c + 1 more... <none> 80, 443 60m")]
+    "web <none> a,b,c + 1 more... 80, 443 60m")]
+#[case::running_job("jobs", "batch", json!({"spec": {"completions": 1}, "status": {"startTime": "2026-11-25T11:59:00Z"}}), "web Running 0/1 60s 60m")]
+#[case::waiting_job("jobs", "batch", json!({"spec": {"completions": 1}}), "web Running 0/1 60m")]
+#[case::service_account("serviceaccounts", "", json!({}), "web 60m")]
 #[case::role_binding("rolebindings", "rbac.authorization.k8s.io", json!({"roleRef": {"kind": "Role", "name": "r"}}), "web Role/r 60m")]
 #[case::role("roles", "rbac.authorization.k8s.io", json!({}), "web 2026-11-25T11:00:00Z")]
 #[case::anything_else("widgets", "example.com", json!({}), "web 60m")]
@@ -109,12 +114,12 @@ fn custom_resource_has_the_columns_that_its_definition_declares() {
     let columns = printer_columns(&definition, "v1");
     let certificates = kind("certificates", "cert-manager.io", "Certificate");
     insta::assert_snapshot!(table(certificates.clone(), &columns, Width::Default, &object), @r"
-    NAME   PHASE    READY   AGE
-    web    <none>   True    60m
+    NAME   PHASE   READY   AGE
+    web            True    60m
     ");
     insta::assert_snapshot!(table(certificates, &columns, Width::Wide, &object), @r"
-    NAME   PHASE    READY   SECRET   AGE
-    web    <none>   True    tls      60m
+    NAME   PHASE   READY   SECRET   AGE
+    web            True    tls      60m
     ");
 }
 
