@@ -65,6 +65,7 @@ pub mod bindings {
     });
 }
 
+mod connection;
 mod deadline;
 mod description;
 mod error;
@@ -89,6 +90,7 @@ pub use bindings::kubectl_backup::hook::types::{
     Consistency, Cut, Description, Error, ErrorKind, Expiry, Fact, FactValue, Grant, Need, Pod, Receipt,
     Request, SettingKind, Volume,
 };
+pub use connection::{Connection, Encryption};
 pub use deadline::Deadline;
 pub use error::{Attempt, Result};
 pub use fact::Facts;

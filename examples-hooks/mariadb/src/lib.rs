@@ -4,17 +4,13 @@
 //! with the session. What the server keeps in memory is written on all the while, so what is cut must be cut at one
 //! instant, data and log together; it then starts as after a power cut, at the commit where it was frozen.
 
-mod packet;
-mod session;
-
 use std::{net::SocketAddr, time::Duration};
 
 use hooks_sdk::{
     Consistency, Cut, Deadline, Description, Error, ErrorKind, Expiry, Facts, Hook, Receipt, Request, Result,
     Secret, Setting, Stream, log,
 };
-
-use crate::session::Session;
+use mysql_protocol::{Channel, Greeting, Session};
 
 const ADDRESS: Setting<SocketAddr> =
     Setting::with_default("address", "127.0.0.1:3306", "where the server listens, in numbers");
@@ -39,7 +35,7 @@ struct MariaDb {
 
 fn connect(request: &Request) -> Result<Session<Stream>> {
     let stream = Stream::connect(ADDRESS.get()?, Deadline::of(request))?;
-    Session::open(stream, &USER.get()?, &PASSWORD.read()?)
+    Greeting::receive(stream)?.log_in(&USER.get()?, &PASSWORD.read()?, Channel::Open)
 }
 
 /// Bounds each wait of this session, and how long it lives when nobody asks: the timer that ends the freeze even when the

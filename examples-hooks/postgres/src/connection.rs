@@ -1,71 +1,27 @@
-//! The connection to a server, and whether it is encrypted (`sslmode`).
-//!
-//! The runtime does the TLS; whom it trusts and what it verifies is in its configuration, so the modes of libpq that say it
-//! too are not offered here, nor those that go on without it.
+//! The connection to a server, and how PostgreSQL is asked for TLS.
 
 use std::{
-    io::{self, Read, Write},
+    io::{Read, Write},
     net::SocketAddr,
 };
 
 use bytes::BytesMut;
-use hooks_sdk::{Attempt as _, Deadline, Error, ErrorKind, Result, Stream, TlsStream};
+use hooks_sdk::{Attempt as _, Connection, Deadline, Encryption, Error, ErrorKind, Result, Stream};
 use postgres_protocol::message::frontend;
 
-/// A connection, as the server takes it.
-#[derive(Debug)]
-pub(crate) enum Connection {
-    Plain(Stream),
-    Secured(TlsStream),
-}
-
-/// Whether a connection must be encrypted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Mode {
-    Disable,
-    Require,
-}
-
-impl Mode {
-    /// What `sslmode` says for a server at this address. What stays within the pod needs no encryption.
-    pub(crate) fn of(sslmode: &str, address: SocketAddr) -> Result<Self> {
-        match sslmode {
-            "disable" => Ok(Self::Disable),
-            "auto" if address.ip().is_loopback() => Ok(Self::Disable),
-            "require" | "auto" => Ok(Self::Require),
-            "verify-ca" | "verify-full" => Err(Error::configuration(format!(
-                "`sslmode` cannot be `{sslmode}`: set `require`, and what is verified in `tls` of this hook, which is \
-                 everything (`verify-full`) unless it says less"
-            ))),
-            "allow" | "prefer" => Err(Error::configuration(format!(
-                "`sslmode` cannot be `{sslmode}`, by which whoever is in between decides: set `require` or `disable`"
-            ))),
-            other => Err(Error::configuration(format!(
-                "`sslmode` must be `auto`, `disable` or `require`: `{other}`"
-            ))),
-        }
+/// Connects. The name is the one in the server's certificate; without one its address is.
+pub(crate) fn open(
+    address: SocketAddr,
+    encryption: Encryption,
+    name: &str,
+    deadline: Deadline,
+) -> Result<Connection> {
+    let mut stream = Stream::connect(address, deadline)?;
+    if encryption == Encryption::Disable {
+        return Ok(Connection::Plain(stream));
     }
-}
-
-impl Connection {
-    /// Connects. The name is the one in the server's certificate; without one its address is.
-    pub(crate) fn open(address: SocketAddr, mode: Mode, name: &str, deadline: Deadline) -> Result<Self> {
-        let mut stream = Stream::connect(address, deadline)?;
-        if mode == Mode::Disable {
-            return Ok(Self::Plain(stream));
-        }
-        ask_for_tls(&mut stream)?;
-        let name = if name.is_empty() { address.ip().to_string() } else { name.to_owned() };
-        stream.secure(&name).map(Self::Secured)
-    }
-
-    /// From now on this deadline counts.
-    pub(crate) fn renew(&mut self, deadline: Deadline) {
-        match self {
-            Self::Plain(stream) => stream.renew(deadline),
-            Self::Secured(stream) => stream.renew(deadline),
-        }
-    }
+    ask_for_tls(&mut stream)?;
+    Connection::Plain(stream).secure(name, address)
 }
 
 /// Asks the server to go on with TLS. One byte of its answer is taken and no more: what somebody slips in behind it is heard
@@ -90,61 +46,13 @@ fn ask_for_tls(stream: &mut (impl Read + Write)) -> Result<()> {
     }
 }
 
-impl Read for Connection {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Self::Plain(stream) => stream.read(buffer),
-            Self::Secured(stream) => stream.read(buffer),
-        }
-    }
-}
-
-impl Write for Connection {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self {
-            Self::Plain(stream) => stream.write(bytes),
-            Self::Secured(stream) => stream.write(bytes),
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        match self {
-            Self::Plain(stream) => stream.flush(),
-            Self::Secured(stream) => stream.flush(),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::io;
+
     use rstest::rstest;
 
     use super::*;
-
-    #[rstest]
-    #[case::within_the_pod("auto", "127.0.0.1:5432", Ok(Mode::Disable))]
-    #[case::within_the_pod_by_its_other_address("auto", "[::1]:5432", Ok(Mode::Disable))]
-    #[case::over_the_network("auto", "10.0.0.7:5432", Ok(Mode::Require))]
-    #[case::open_over_the_network("disable", "10.0.0.7:5432", Ok(Mode::Disable))]
-    #[case::closed_within_the_pod("require", "127.0.0.1:5432", Ok(Mode::Require))]
-    #[case::what_the_runtime_says("verify-full", "10.0.0.7:5432", Err("set `require`"))]
-    #[case::what_the_runtime_says_too("verify-ca", "10.0.0.7:5432", Err("set `require`"))]
-    #[case::as_others_like("prefer", "10.0.0.7:5432", Err("whoever is in between decides"))]
-    #[case::no_word("on", "10.0.0.7:5432", Err("must be `auto`, `disable` or `require`: `on`"))]
-    fn is_encrypted_as_the_setting_says(
-        #[case] sslmode: &str,
-        #[case] address: &str,
-        #[case] expected: Result<Mode, &str>,
-    ) {
-        match (Mode::of(sslmode, address.parse().unwrap()), expected) {
-            (Ok(mode), Ok(expected)) => assert_eq!(mode, expected),
-            (Err(error), Err(expected)) => {
-                assert_eq!(error.kind, ErrorKind::Configuration);
-                assert!(error.message.contains(expected), "{error:?}");
-            }
-            (outcome, expected) => panic!("{outcome:?} and not {expected:?}"),
-        }
-    }
 
     /// A server that has said this.
     struct Says(&'static [u8]);

@@ -17,12 +17,11 @@ use std::{
 };
 
 use hooks_sdk::{
-    Consistency, Cut, Deadline, Description, Error, Expiry, Facts, Folder, Hook, Receipt, Request, Result,
-    Secret, Setting, Stream, log,
+    Connection, Consistency, Cut, Deadline, Description, Encryption, Error, Expiry, Facts, Folder, Hook,
+    Receipt, Request, Result, Secret, Setting, Stream, log,
 };
 
 use crate::{
-    connection::{Connection, Mode},
     server::{Server, Started, Stopped},
     session::{Login, Session},
 };
@@ -92,8 +91,8 @@ fn is_torn(cut: Cut) -> bool {
 
 fn connect(request: &Request) -> Result<Session<Connection>> {
     let (address, deadline) = (ADDRESS.get()?, Deadline::of(request));
-    let mode = Mode::of(&SSLMODE.get()?, address)?;
-    let connection = Connection::open(address, mode, &SERVER_NAME.get()?, deadline)?;
+    let encryption = Encryption::of(&SSLMODE.get()?, address)?;
+    let connection = connection::open(address, encryption, &SERVER_NAME.get()?, deadline)?;
     let (user, database) = (USER.get()?, DATABASE.get()?);
     let login = Login { user: &user, database: &database, password: &|| PASSWORD.read(), weak: WEAK.get()? };
     Session::open(connection, &login)

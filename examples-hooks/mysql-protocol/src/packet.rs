@@ -26,6 +26,11 @@ impl<S: Read + Write> Packets<S> {
         Self { stream, number: 0 }
     }
 
+    /// The same exchange over another connection, as after a change to TLS. Nothing of it was read ahead.
+    pub(crate) fn over<T>(self, change: impl FnOnce(S) -> Result<T>) -> Result<Packets<T>> {
+        Ok(Packets { stream: change(self.stream)?, number: self.number })
+    }
+
     /// The connection.
     pub(crate) fn stream(&mut self) -> &mut S {
         &mut self.stream
@@ -74,13 +79,13 @@ fn refused(attempt: &str, content: &[u8]) -> Error {
     let text = if rest.first() == Some(&b'#') { rest.get(6..).unwrap_or_default() } else { rest };
     let text: String = String::from_utf8_lossy(text).chars().take(500).collect();
     let kind = match code {
-        // Access denied; no password; an unknown way to log in.
-        1045 | 1698 | 1251 => ErrorKind::Authentication,
+        // Access denied; no password; an unknown way to log in; a server that takes TLS alone.
+        1045 | 1698 | 1251 | 3159 => ErrorKind::Authentication,
         1044 | 1142 | 1227 | 1370 => ErrorKind::Denied,
-        // Lock wait timeout, statement timeout.
-        1205 | 1969 => ErrorKind::TimedOut,
-        // Too many connections, shutdown, killed.
-        1040 | 1053 | 1129 | 1203 | 1226 | 1927 => ErrorKind::Unreachable,
+        // Lock wait timeout, statement timeout of either server.
+        1205 | 1969 | 3024 => ErrorKind::TimedOut,
+        // Too many connections, shutdown, killed, idle for too long.
+        1040 | 1053 | 1129 | 1203 | 1226 | 1927 | 4031 => ErrorKind::Unreachable,
         // Syntax: a server that does not know the statement.
         1064 => ErrorKind::Unsupported,
         _ => ErrorKind::Failed,

@@ -1,0 +1,13 @@
+//! Sessions with MariaDB and MySQL servers, for their hooks: the login ([`Greeting`]) and statements as text ([`Session`]).
+//!
+//! Leaves to the hooks what to say in a session, and to the runtime whom to connect to and the TLS.
+
+mod authentication;
+mod greeting;
+mod packet;
+#[cfg(test)]
+mod server;
+mod session;
+
+pub use greeting::{Channel, Greeting};
+pub use session::{Row, Session};

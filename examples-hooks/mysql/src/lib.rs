@@ -1,0 +1,224 @@
+//! The hook for MySQL 8.0 and later, and Percona Server.
+//!
+//! The freeze is `FLUSH TABLES WITH READ LOCK` behind `LOCK INSTANCE FOR BACKUP`: no transaction commits, no table is changed,
+//! and who reads goes on. It ends with the session. `InnoDB` writes its files all the while, so what is cut must be cut at
+//! one instant, data and logs together; it then starts as after a power cut, at the commit where it was frozen.
+
+use std::{net::SocketAddr, time::Duration};
+
+use hooks_sdk::{
+    Connection, Consistency, Cut, Deadline, Description, Encryption, Error, Expiry, Facts, Hook, Receipt,
+    Request, Result, Secret, Setting, Stream,
+};
+use mysql_protocol::{Channel, Greeting};
+
+type Session = mysql_protocol::Session<Connection>;
+
+const ADDRESS: Setting<SocketAddr> =
+    Setting::with_default("address", "127.0.0.1:3306", "where the server listens, in numbers");
+const USER: Setting<String> = Setting::with_default("user", "backup", "the user that logs in");
+const SSLMODE: Setting<String> = Setting::with_default(
+    "sslmode",
+    "auto",
+    "`disable`, `require` (TLS, verified as `tls` of this hook says), or `auto`: `require` but on the loopback",
+);
+const SERVER_NAME: Setting<String> = Setting::with_default(
+    "server-name",
+    "",
+    "the name that the server's certificate must have; its address if empty",
+);
+const VERIFY_QUERY: Setting<String> = Setting::with_default(
+    "verify-query",
+    "SELECT COUNT(*) FROM information_schema.TABLES",
+    "run after a restore; it must not fail",
+);
+const PASSWORD: Secret = Secret::new("password");
+
+/// How much longer than the freeze an idle session lives: the runtime's thaw comes first.
+const GRACE: Duration = Duration::from_secs(5);
+/// The locks that this session holds until it lets go of them: `BACKUP LOCK`, then `GLOBAL` and `COMMIT` too.
+const LOCKS: &str = "SELECT COUNT(DISTINCT OBJECT_TYPE) FROM performance_schema.metadata_locks \
+    WHERE OBJECT_TYPE IN ('BACKUP LOCK', 'GLOBAL', 'COMMIT') AND LOCK_DURATION = 'EXPLICIT' \
+    AND LOCK_STATUS = 'GRANTED' AND OWNER_THREAD_ID = PS_CURRENT_THREAD_ID()";
+const PREPARED: &str = "1";
+const FROZEN: &str = "3";
+/// Where the logs stand, all at one moment.
+const POSITIONS: &str = "SELECT @@version, @@server_id, @@server_uuid, @@read_only, LOCAL->>'$.gtid_executed', \
+    LOCAL->>'$.binary_log_file', LOCAL->>'$.binary_log_position', STORAGE_ENGINES->>'$.InnoDB.LSN', \
+    JSON_LENGTH(REPLICATION->'$.channels') FROM performance_schema.log_status";
+/// The facts that these become.
+const NAMES: [&str; 9] = [
+    "server-version",
+    "server-id",
+    "server-uuid",
+    "read-only",
+    "gtid-executed",
+    "binlog-file",
+    "binlog-position",
+    "innodb-lsn",
+    "replica-channels",
+];
+
+#[derive(Default)]
+struct MySql {
+    session: Option<Session>,
+    blocked: bool,
+}
+
+fn connect(request: &Request) -> Result<Session> {
+    let address = ADDRESS.get()?;
+    let encryption = Encryption::of(&SSLMODE.get()?, address)?;
+    let greeting = Greeting::receive(Connection::Plain(Stream::connect(address, Deadline::of(request))?))?;
+    let (greeting, channel) = match encryption {
+        Encryption::Disable => (greeting, Channel::Open),
+        Encryption::Require => {
+            let name = SERVER_NAME.get()?;
+            (greeting.secure(|plain| plain.secure(&name, address))?, Channel::Private)
+        }
+    };
+    greeting.log_in(&USER.get()?, &PASSWORD.read()?, channel)
+}
+
+/// Bounds each wait of this session, and how long it lives when nobody asks: the timer that ends the freeze even when the
+/// runtime hangs. A runtime that is killed closes the session, which ends it too.
+fn bound(session: &mut Session, request: &Request) -> Result<()> {
+    let deadline = Deadline::of(request);
+    session.stream().renew(deadline);
+    let left = deadline.left()?;
+    let (wait, idle) = (left.as_secs().max(1), (left + GRACE).as_secs());
+    let settings = format!("SET SESSION lock_wait_timeout = {wait}, SESSION wait_timeout = {idle}");
+    session.query("set its timeouts", &settings).map(drop)
+}
+
+fn connection(session: &mut Session) -> Result<String> {
+    let [id] = session.row("ask for the connection's id", "SELECT CONNECTION_ID()")?;
+    id.map(|id| format!("connection {id}"))
+        .ok_or_else(|| Error::failed("the server does not tell the connection's id"))
+}
+
+/// How many kinds of the freeze's locks the session holds.
+fn held(session: &mut Session) -> Result<String> {
+    let [count] = session.row("look at its locks (performance_schema.metadata_locks)", LOCKS)?;
+    Ok(count.unwrap_or_default())
+}
+
+/// What the server is, and where its logs stand.
+fn facts(session: &mut Session, receipt: Receipt) -> Result<Receipt> {
+    let values: [_; 9] = session.row("ask for its positions (performance_schema.log_status)", POSITIONS)?;
+    let known = NAMES.iter().zip(values).filter_map(|(name, value)| Some((name, value?)));
+    Ok(known.fold(receipt, |receipt, (name, value)| receipt.text(name, value)))
+}
+
+/// Refuses what is no MySQL, and what a lock could not be proven of.
+fn expect_mysql(session: &mut Session) -> Result<()> {
+    let [version, watches] = session.row("ask for its version", "SELECT @@version, @@performance_schema")?;
+    if version.is_none_or(|version| version.contains("MariaDB")) {
+        return Err(Error::unsupported("the server is a MariaDB: its hook is `mariadb`"));
+    }
+    if watches.as_deref() != Some("1") {
+        return Err(Error::unsupported(
+            "the server runs without `performance_schema`, which tells whether the locks are held",
+        ));
+    }
+    Ok(())
+}
+
+impl MySql {
+    fn session(&mut self) -> Result<&mut Session> {
+        self.session.as_mut().ok_or_else(|| Error::not_held("no session is held"))
+    }
+
+    /// What failed half-way may still wait for its lock, and block who comes after it: it goes with its session.
+    fn in_session<T>(&mut self, work: impl FnOnce(&mut Session) -> Result<T>) -> Result<T> {
+        let outcome = work(self.session()?);
+        if outcome.is_err() {
+            self.session = None;
+            self.blocked = false;
+        }
+        outcome
+    }
+}
+
+impl Hook for MySql {
+    fn describe() -> Description {
+        let freezes = "MySQL: commits wait, readers go on";
+        Description::new("mysql", env!("CARGO_PKG_VERSION"), freezes, Expiry::SessionBound)
+            .connects("the port of the server")
+            .secret(&PASSWORD)
+            .setting(&ADDRESS)
+            .setting(&USER)
+            .setting(&SSLMODE)
+            .setting(&SERVER_NAME)
+            .setting(&VERIFY_QUERY)
+    }
+
+    /// The backup lock too: it keeps only definitions from being changed, which the read lock would have to wait for.
+    fn prepare(&mut self, request: &Request) -> Result<Receipt> {
+        if matches!(request.cut, Cut::Apart | Cut::LiveCopy) {
+            return Err(Error::unsupported(
+                "InnoDB writes its files also while no transaction commits: cut data and log at one instant",
+            ));
+        }
+        self.session = Some(connect(request)?);
+        self.in_session(|session| {
+            expect_mysql(session)?;
+            bound(session, request)?;
+            session.query("keep definitions as they are (LOCK INSTANCE FOR BACKUP)", "LOCK INSTANCE FOR BACKUP")?;
+            if held(session)? != PREPARED {
+                return Err(Error::unsupported(
+                    "the server does not tell its locks: switch on the instrument `wait/lock/metadata/sql/mdl`",
+                ));
+            }
+            let receipt = Receipt::new(Consistency::Crash).session(connection(session)?);
+            facts(session, receipt)
+        })
+    }
+
+    fn freeze(&mut self, request: &Request) -> Result<Receipt> {
+        let receipt = self.in_session(|session| {
+            bound(session, request)?;
+            session.query("block commits (FLUSH TABLES WITH READ LOCK)", "FLUSH TABLES WITH READ LOCK")?;
+            let receipt = Receipt::new(Consistency::Application).session(connection(session)?);
+            facts(session, receipt)
+        })?;
+        self.blocked = true;
+        Ok(receipt)
+    }
+
+    fn check(&mut self, request: &Request) -> Result<Receipt> {
+        self.in_session(|session| {
+            session.stream().renew(Deadline::of(request));
+            if held(session)? != FROZEN {
+                return Err(Error::not_held("commits were not blocked any more"));
+            }
+            Ok(Receipt::new(Consistency::Application).session(connection(session)?))
+        })
+    }
+
+    fn thaw(&mut self, request: &Request) -> Result<Receipt> {
+        // What another instance held went with its session.
+        let Some(mut session) = self.session.take() else { return Ok(Receipt::new(Consistency::Crash)) };
+        session.stream().renew(Deadline::of(request));
+        if !self.blocked {
+            session.close();
+            return Ok(Receipt::new(Consistency::Crash));
+        }
+        let receipt = Receipt::new(Consistency::Application).session(connection(&mut session)?);
+        // Before the end: these are the positions of what was cut.
+        let receipt = facts(&mut session, receipt)?;
+        session.query("let commits go on (UNLOCK TABLES)", "UNLOCK TABLES")?;
+        session.query("let definitions be changed (UNLOCK INSTANCE)", "UNLOCK INSTANCE")?;
+        session.close();
+        Ok(receipt)
+    }
+
+    fn verify(&mut self, request: &Request, _: Facts<'_>) -> Result<Receipt> {
+        let mut session = connect(request)?;
+        let rows = session.query("run `verify-query`", &VERIFY_QUERY.get()?)?;
+        let first = rows.into_iter().flatten().flatten().next().unwrap_or_default();
+        session.close();
+        Ok(Receipt::new(Consistency::Application).text("verify-query", first))
+    }
+}
+
+hooks_sdk::export!(MySql);
