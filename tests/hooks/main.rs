@@ -19,6 +19,7 @@ mod http;
 mod machine;
 mod manners;
 mod mariadb;
+mod mysql;
 mod postgres;
 #[path = "../../hook-runtime/tests/it/process.rs"]
 #[expect(dead_code, reason = "the tests of the runtime itself use more of it")]

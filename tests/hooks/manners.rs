@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::{machine, process::Runtime};
 
 #[rstest]
-fn where_nobody_listens_it_is_told(#[values("postgres", "mariadb", "redis", "http")] name: &str) {
+fn where_nobody_listens_it_is_told(#[values("postgres", "mariadb", "mysql", "redis", "http")] name: &str) {
     let address = format!("127.0.0.1:{}", machine::free_port());
     let hook = json!({ "connect": [address], "settings": { "address": address } });
     let runtime = Runtime::with_hook(name, &hook, "");
@@ -17,7 +17,7 @@ fn where_nobody_listens_it_is_told(#[values("postgres", "mariadb", "redis", "htt
 }
 
 #[rstest]
-fn what_is_not_granted_is_told(#[values("postgres", "mariadb", "redis", "http")] name: &str) {
+fn what_is_not_granted_is_told(#[values("postgres", "mariadb", "mysql", "redis", "http")] name: &str) {
     let other = TcpListener::bind("127.0.0.1:0").unwrap();
     other.set_nonblocking(true).unwrap();
     let settings = json!({ "address": other.local_addr().unwrap() });

@@ -1,7 +1,7 @@
 //! MariaDB: no commit lands between freeze and thaw, in one connection, and what is cut meanwhile starts with exactly what
 //! was committed before.
 
-mod server;
+pub(crate) mod server;
 
 use std::time::Duration;
 

@@ -32,6 +32,11 @@ const VERIFY_QUERY: Setting<String> = Setting::with_default(
     "SELECT COUNT(*) FROM information_schema.TABLES",
     "run after a restore; it must not fail",
 );
+const LONGEST_STATEMENT: Setting<i64> = Setting::with_default(
+    "longest-statement",
+    "5",
+    "seconds; while a statement has run for longer nothing is frozen, for all others would wait behind it",
+);
 const PASSWORD: Secret = Secret::new("password");
 
 /// How much longer than the freeze an idle session lives: the runtime's thaw comes first.
@@ -42,6 +47,10 @@ const LOCKS: &str = "SELECT COUNT(DISTINCT OBJECT_TYPE) FROM performance_schema.
     AND LOCK_STATUS = 'GRANTED' AND OWNER_THREAD_ID = PS_CURRENT_THREAD_ID()";
 const PREPARED: &str = "1";
 const FROZEN: &str = "3";
+/// The statement of a user that has run for longest. Those of replicas run for ever and hold nothing up.
+const LONGEST: &str = "SELECT PROCESSLIST_ID, PROCESSLIST_TIME FROM performance_schema.threads \
+    WHERE NAME = 'thread/sql/one_connection' AND PROCESSLIST_COMMAND IN ('Query', 'Execute') \
+    AND PROCESSLIST_ID <> CONNECTION_ID() ORDER BY PROCESSLIST_TIME DESC LIMIT 1";
 /// Where the logs stand, all at one moment.
 const POSITIONS: &str = "SELECT @@version, @@server_id, @@server_uuid, @@read_only, LOCAL->>'$.gtid_executed', \
     LOCAL->>'$.binary_log_file', LOCAL->>'$.binary_log_position', STORAGE_ENGINES->>'$.InnoDB.LSN', \
@@ -123,6 +132,21 @@ fn expect_mysql(session: &mut Session) -> Result<()> {
     Ok(())
 }
 
+/// Fails while a statement runs that `FLUSH TABLES` would have to wait for: whatever comes to its tables then waits behind
+/// that, and goes on waiting when the flush is given up, until the statement ends.
+fn expect_no_long_statement(session: &mut Session) -> Result<()> {
+    let rows = session.query("look for long statements (performance_schema.threads)", LONGEST)?;
+    let Some([Some(connection), Some(seconds)]) = rows.first().map(Vec::as_slice) else { return Ok(()) };
+    let bound = LONGEST_STATEMENT.get()?;
+    if seconds.parse::<i64>().is_ok_and(|seconds| seconds <= bound) {
+        return Ok(());
+    }
+    Err(Error::failed(format!(
+        "a statement of connection {connection} has run for {seconds} s, and a freeze would let all others wait until it \
+         ends: make the backup when it has ended, or set `longest-statement` higher than {bound}"
+    )))
+}
+
 impl MySql {
     fn session(&mut self) -> Result<&mut Session> {
         self.session.as_mut().ok_or_else(|| Error::not_held("no session is held"))
@@ -149,6 +173,7 @@ impl Hook for MySql {
             .setting(&USER)
             .setting(&SSLMODE)
             .setting(&SERVER_NAME)
+            .setting(&LONGEST_STATEMENT)
             .setting(&VERIFY_QUERY)
     }
 
@@ -163,6 +188,7 @@ impl Hook for MySql {
         self.in_session(|session| {
             expect_mysql(session)?;
             bound(session, request)?;
+            expect_no_long_statement(session)?;
             session.query("keep definitions as they are (LOCK INSTANCE FOR BACKUP)", "LOCK INSTANCE FOR BACKUP")?;
             if held(session)? != PREPARED {
                 return Err(Error::unsupported(
@@ -177,6 +203,7 @@ impl Hook for MySql {
     fn freeze(&mut self, request: &Request) -> Result<Receipt> {
         let receipt = self.in_session(|session| {
             bound(session, request)?;
+            expect_no_long_statement(session)?;
             session.query("block commits (FLUSH TABLES WITH READ LOCK)", "FLUSH TABLES WITH READ LOCK")?;
             let receipt = Receipt::new(Consistency::Application).session(connection(session)?);
             facts(session, receipt)

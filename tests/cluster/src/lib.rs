@@ -16,6 +16,7 @@ pub mod folders;
 pub mod go_module;
 pub mod hooks;
 pub mod kill_scenario;
+pub mod mysql;
 pub mod node;
 pub mod pods;
 pub mod process;

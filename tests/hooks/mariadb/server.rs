@@ -28,7 +28,7 @@ pub(crate) struct Server {
 }
 
 /// Inserts rows, each in a transaction of its own, while it lives.
-pub(crate) struct Writer(Child);
+pub(crate) struct Writer(pub(crate) Child);
 
 pub(crate) fn folder() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
