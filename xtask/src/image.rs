@@ -20,7 +20,7 @@ pub(crate) const PROFILE: &str = "dist-runtime";
 const PROGRAM: &str = "hook-runtime";
 
 /// Those that hold an application which others have too.
-const HOOKS: [&str; 5] = ["fsfreeze", "http", "mariadb", "postgres", "redis"];
+const HOOKS: [&str; 6] = ["fsfreeze", "http", "mariadb", "mysql", "postgres", "redis"];
 
 /// Arguments of `image`.
 #[derive(Debug, clap::Args)]

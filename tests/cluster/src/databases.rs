@@ -1,16 +1,22 @@
-//! Pods with real databases: the servers that this machine has installed, as an ordinary user, on an `emptyDir`.
+//! Pods with real databases: the servers that this machine has installed, and MySQL from the cache, as an ordinary user, on an
+//! `emptyDir`.
 //!
-//! Every pod has one container, named as its server, with the server's client ready to connect: `psql -Atc '…'`,
-//! `mariadb -Ne '…'`, `redis-cli …`. The servers listen on every address of the pod and ask for [`PASSWORD`].
+//! Every pod has one container, named as its server, with a client ready to connect: `psql -Atc '…'`, `mariadb -Ne '…'` (for
+//! MySQL too), `redis-cli …`. The servers listen on every address of the pod and ask for [`PASSWORD`].
+
+use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::node::{
-    images::{DEBIAN, USER},
-    postgres_folder,
+use crate::{
+    mysql::MySql,
+    node::{
+        images::{DEBIAN, USER},
+        postgres_folder,
+    },
 };
 
-/// The password of `postgres`, of MariaDB's `root` and of Redis.
+/// The password of `postgres`, of `root` in MariaDB and MySQL, and of Redis.
 pub const PASSWORD: &str = "a test's password";
 /// Where the data is mounted; the database is in the folder `db`, which its server makes.
 pub const DATA: &str = "/data";
@@ -38,6 +44,22 @@ END
 exec mariadbd --no-defaults --datadir=/data/db --socket=/tmp/mariadb.sock --pid-file=/tmp/mariadb.pid \
     --init-file=/tmp/users.sql --log-bin=binlog --server-id=1
 "#;
+
+/// The server is behind the arguments of the script.
+const MYSQL: &str = r#"
+if [ ! -d /data/db ]; then
+    "$@" --datadir=/data/db --initialize-insecure
+fi
+printf '[client]\nuser=root\nsocket=/tmp/mysql.sock\n' > "$HOME/.my.cnf"
+cat > /tmp/users.sql <<END
+ALTER USER root@localhost IDENTIFIED BY '$(echo "$MYSQL_PWD" | sed "s/'/''/g")';
+CREATE USER IF NOT EXISTS root@'%' IDENTIFIED BY '$(echo "$MYSQL_PWD" | sed "s/'/''/g")';
+GRANT ALL ON *.* TO root@'%' WITH GRANT OPTION;
+END
+exec "$@" --datadir=/data/db --socket=/tmp/mysql.sock --pid-file=/tmp/mysql.pid --init-file=/tmp/users.sql --server-id=1
+"#;
+/// Where its programs are mounted.
+const MYSQL_FOLDER: &str = "/mysql";
 
 const REDIS: &str = r#"
 mkdir -p /data/db
@@ -76,6 +98,32 @@ pub fn mariadb_pod(name: &str) -> Value {
         ready: "mariadb --execute='SELECT 1'",
     }
     .pod(name)
+}
+
+/// MySQL with a binary log, and TLS by a certificate that it makes itself: container `mysql`, port 3306.
+pub fn mysql_pod(name: &str, programs: &MySql) -> Value {
+    let mut pod = Server {
+        container: "mysql",
+        port: 3306,
+        script: MYSQL,
+        environment: &[("MYSQL_PWD", PASSWORD)],
+        ready: "mariadb --execute='SELECT 1'",
+    }
+    .pod(name);
+    let container = &mut pod["spec"]["containers"][0];
+    let server = MySql::server_in(Path::new(MYSQL_FOLDER));
+    container["command"] = json!([&["sh", "-euc", MYSQL, "mysql"].map(str::to_owned)[..], &server].concat());
+    let volume = json!({"name": "programs", "mountPath": MYSQL_FOLDER, "readOnly": true});
+    push(&mut container["volumeMounts"], volume);
+    let folder = json!({"path": programs.folder(), "type": "Directory"});
+    push(&mut pod["spec"]["volumes"], json!({"name": "programs", "hostPath": folder}));
+    pod
+}
+
+fn push(list: &mut Value, value: Value) {
+    if let Value::Array(values) = list {
+        values.push(value);
+    }
 }
 
 /// Redis without an append-only file: container `redis`, port 6379.

@@ -8,8 +8,9 @@ use std::{
 
 use serde_json::{Value, json};
 use test_cluster::{
-    databases::{PASSWORD, mariadb_pod, postgres_pod, redis_pod},
+    databases::{PASSWORD, mariadb_pod, mysql_pod, postgres_pod, redis_pod},
     hooks::{self, HookRuntime, SECRETS},
+    mysql::MySql,
     pods::Pods,
 };
 
@@ -20,7 +21,8 @@ use crate::world::World;
 const OBJECTS: usize = 1500;
 
 /// Pods by the names of their hooks.
-const DATABASES: [(&str, &str); 3] = [("postgres", "postgres"), ("mariadb", "root"), ("redis", "default")];
+const DATABASES: [(&str, &str); 4] =
+    [("postgres", "postgres"), ("mariadb", "root"), ("mysql", "root"), ("redis", "default")];
 
 struct Stage {
     world: World,
@@ -39,17 +41,23 @@ impl Stage {
             let mut pod = match name {
                 "postgres" => postgres_pod(name),
                 "mariadb" => mariadb_pod(name),
+                "mysql" => mysql_pod(name, &MySql::find_or_fetch().unwrap()),
                 _ => redis_pod(name),
             };
             let port = &pod["spec"]["containers"][0]["ports"][0]["containerPort"];
+            let mut hook = json!({
+                "component": format!("{name}.wasm"),
+                "connect": [format!("127.0.0.1:{port}")],
+                "settings": { "user": user },
+                "secrets": { "password": format!("{SECRETS}/password") },
+            });
+            if name == "mysql" {
+                hook["settings"]["sslmode"] = json!("require");
+                hook["tls"] = json!({ "verify": "none" });
+            }
             let runtime = HookRuntime {
                 name: &format!("hooks-{name}"),
-                hooks: json!({ name: {
-                    "component": format!("{name}.wasm"),
-                    "connect": [format!("127.0.0.1:{port}")],
-                    "settings": { "user": user },
-                    "secrets": { "password": format!("{SECRETS}/password") },
-                }}),
+                hooks: json!({ name: hook }),
                 components: &[&components.join(format!("{name}.wasm"))],
                 secrets: &[("password", PASSWORD)],
             };
@@ -80,6 +88,11 @@ impl Stage {
                 "mariadb -e 'CREATE DATABASE shop; CREATE TABLE shop.lines (n serial) ENGINE=InnoDB'",
                 "mariadb -e 'INSERT INTO shop.lines VALUES ()'",
             ),
+            (
+                "mysql",
+                "mariadb -e 'CREATE DATABASE shop; CREATE TABLE shop.lines (n serial)'",
+                "mariadb -e 'INSERT INTO shop.lines VALUES ()'",
+            ),
             ("redis", "redis-cli set rows 0", "redis-cli incr rows"),
         ];
         for (pod, first, again) in scripts {
@@ -95,7 +108,7 @@ impl Stage {
     fn rows(&self, pod: &str) -> u64 {
         let count = match pod {
             "postgres" => "psql -Atc 'SELECT count(*) FROM rows'",
-            "mariadb" => "mariadb -Ne 'SELECT count(*) FROM shop.lines'",
+            "mariadb" | "mysql" => "mariadb -Ne 'SELECT count(*) FROM shop.lines'",
             _ => "redis-cli get rows",
         };
         self.pods.exec(pod, pod, &["sh", "-c", count]).unwrap().trim().parse().unwrap()
@@ -132,19 +145,22 @@ fn real_databases_are_frozen_as_a_group_while_they_are_written_to() {
     for (pod, _) in DATABASES {
         stage.wait_until_written(pod);
     }
-    world.kubectl_backup(&["hooks", "test", "pod/postgres", "pod/mariadb", "pod/redis"]).success();
+    world
+        .kubectl_backup(&["hooks", "test", "pod/postgres", "pod/mariadb", "pod/mysql", "pod/redis"])
+        .success();
     let made = world.kubectl_backup(&["create", "-o", "json"]).success().json();
     let freeze = &made["freeze"];
     assert_eq!(freeze["failure"], Value::Null, "{freeze}");
     assert_eq!(freeze["consistency"], "application", "{freeze}");
     let hooks = freeze["hooks"].as_array().unwrap();
-    assert_eq!(hooks.len(), 3, "{freeze}");
+    assert_eq!(hooks.len(), DATABASES.len(), "{freeze}");
     assert!(hooks.iter().all(|hook| hook["end"] == "thawed"), "{freeze}");
     let facts = |hook: &str, fact: &str| {
         let hook = hooks.iter().find(|it| it["hook"] == hook).unwrap();
         hook["facts"].as_array().unwrap().iter().any(|it| it["name"] == fact)
     };
     assert!(facts("postgres", "stop-lsn"), "what only the thaw knows is kept: {freeze}");
+    assert!(facts("mysql", "binlog-position"), "{freeze}");
     let text = world.kubectl_backup(&["describe"]).success().stdout;
     assert!(text.contains("stop-lsn") && text.contains("Consistency: application"), "{text}");
 

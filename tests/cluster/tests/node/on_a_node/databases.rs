@@ -7,7 +7,8 @@ use std::{
 
 use test_cluster::{
     TestCluster,
-    databases::{PASSWORD, mariadb_pod, postgres_pod, redis_pod},
+    databases::{PASSWORD, mariadb_pod, mysql_pod, postgres_pod, redis_pod},
+    mysql::MySql,
     pods::Pods,
 };
 
@@ -59,6 +60,21 @@ fn mariadb_keeps_what_is_written_and_has_a_binary_log() {
     // A packet's header, the version of the protocol, the server's version.
     assert_eq!(greeting[4], 10);
     assert!(greeting[5..].starts_with(b"5.5.5-") || greeting[5..].starts_with(b"1"), "{greeting:?}");
+}
+
+#[test]
+#[ignore = "needs a node: cargo xtask test"]
+fn mysql_keeps_what_is_written_and_has_a_binary_log() {
+    let pods = pods();
+    pods.start(&mysql_pod("db", &MySql::find_or_fetch().unwrap())).unwrap();
+    let sql = |text: &str| pods.exec("db", "mysql", &["mariadb", "-Ne", text]);
+    sql("CREATE DATABASE shop; CREATE TABLE shop.seats (number int); INSERT INTO shop.seats VALUES (3), (4)")
+        .unwrap();
+    assert_eq!(sql("SELECT sum(number) FROM shop.seats").unwrap(), "7\n");
+    assert_eq!(sql("SELECT @@log_bin, @@performance_schema").unwrap(), "1\t1\n");
+    let wrong = "MYSQL_PWD=wrong exec mariadb -e 'SELECT 1'";
+    let refusal = pods.exec("db", "mysql", &["sh", "-c", wrong]).unwrap_err().to_string();
+    assert!(refusal.contains("Access denied"), "{refusal}");
 }
 
 #[test]
