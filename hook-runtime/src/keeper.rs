@@ -225,18 +225,26 @@ impl Keeper {
 
     fn on(&mut self, event: Event) {
         let now = self.now();
+        let mut discarded = None;
         for action in self.lease.on(event, now) {
             match action {
-                Action::Call(call) => self.call(call, now),
+                Action::Call(call) => {
+                    // A session that still holds its locks would keep the next call from taking them.
+                    drop(discarded.take());
+                    self.call(call, now);
+                }
                 Action::Hurry => {
                     let hurried = Instant::now() + HURRY;
                     if let Some(running) = &mut self.running {
                         running.until = Some(running.until.map_or(hurried, |until| until.min(hurried)));
                     }
                 }
-                Action::Discard => self.instance = None,
+                Action::Discard => discarded = self.instance.take(),
                 Action::Reply { to, reply } => self.reply(to, reply),
             }
+        }
+        if let Some(instance) = discarded {
+            tokio::spawn(drop_after_replies(instance));
         }
     }
 
@@ -380,6 +388,12 @@ impl Keeper {
     fn now(&self) -> Moment {
         Moment(self.began.elapsed())
     }
+}
+
+/// Taking an instance apart takes as long as a thaw, and whoever waits for the answer to one need not wait for that.
+async fn drop_after_replies(instance: Instance) {
+    tokio::task::yield_now().await;
+    drop(instance);
 }
 
 fn log_ending(hook: &str, ending: &Ending) {

@@ -35,6 +35,8 @@ pub(crate) fn measure() -> Vec<Row> {
         },
     );
     let server = mariadb::Server::new();
+    // Then the hook is answered as the client is.
+    server.query("GRANT BINLOG MONITOR ON *.* TO backup@'%'");
     let runtime = server.runtime();
     let facts =
         "SELECT @@version, @@server_id, @@read_only, @@gtid_binlog_pos, @@gtid_current_pos, @@gtid_slave_pos";
@@ -50,8 +52,9 @@ pub(crate) fn measure() -> Vec<Row> {
                 "BACKUP STAGE BLOCK_COMMIT",
                 "SELECT CONNECTION_ID()",
                 facts,
+                "SHOW MASTER STATUS",
             ],
-            thaw: &["SELECT CONNECTION_ID()", facts, "BACKUP STAGE END"],
+            thaw: &["SELECT CONNECTION_ID()", facts, "SHOW MASTER STATUS", "BACKUP STAGE END"],
         },
     ));
     rows
