@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use clap::ValueEnum;
 
-use crate::cli::restore::DryRun;
+use crate::{cli::restore::DryRun, plan::hooks::sidecar::TlsVerify};
 
 /// The documents that `-o` can print.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -39,6 +39,21 @@ pub struct RuntimeArgs {
     /// A setting of the hook
     #[arg(long = "setting", value_name = "NAME=VALUE", requires = "hook", help_heading = "Hook")]
     pub settings: Vec<String>,
+    /// Let the hook speak TLS with servers whose certificate is verified with its name, or less
+    #[arg(
+        long,
+        value_enum,
+        value_name = "VERIFY",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "full",
+        requires = "hook",
+        help_heading = "Hook"
+    )]
+    pub tls: Option<TlsVerify>,
+    /// Trust this authority alone: a key of a Secret in the namespace, of `attach` a file in a volume of the pod
+    #[arg(long, value_name = "SECRET/KEY", requires = "tls", help_heading = "Hook")]
+    pub tls_ca: Option<String>,
     /// Configuration of the runtime, instead of one made from the other flags
     #[arg(long, value_name = "FILE", conflicts_with = "hook", help_heading = "Hook")]
     pub config: Option<PathBuf>,

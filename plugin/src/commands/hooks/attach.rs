@@ -24,7 +24,7 @@ use crate::{
 };
 
 use super::{
-    inject::{configured, ended, image, keys, secret},
+    inject::{configured, ended, image, keys, secret, tls},
     workload::{agrees, documents, need_terminal},
 };
 
@@ -44,7 +44,8 @@ pub(super) async fn run(args: AttachArgs, session: &Session) -> anyhow::Result<E
     need_terminal(&args.change)?;
     let cluster = session.cluster().await?;
     let (kind, key, live) = pod(&args.pod, args.change.namespace.as_deref(), &cluster).await?;
-    let volumes = keys(&secrets);
+    let authority = tls(&args.runtime)?.and_then(|tls| tls.authority);
+    let volumes = keys(secrets.values().chain(&authority));
     suits(&live, &key.name, volumes.keys().chain(&args.components_from))?;
     let sidecar = Sidecar {
         image,

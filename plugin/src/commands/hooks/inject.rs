@@ -13,7 +13,7 @@ use crate::{
     commands::{failure::UsageError, session::Session},
     exit::ExitStatus,
     model::object::ObjectKey,
-    plan::hooks::sidecar::{HookWords, Sidecar, configuration, secret_file},
+    plan::hooks::sidecar::{HookWords, Sidecar, TlsVerify, TlsWords, configuration, secret_file},
 };
 
 use super::workload::{Applied, Workload, agreed, apply};
@@ -25,6 +25,7 @@ const LARGEST: u64 = 1 << 20;
 pub(super) async fn run(args: InjectArgs, session: &Session) -> anyhow::Result<ExitStatus> {
     let secrets = args.secrets.iter().map(|word| secret(word)).collect::<Result<BTreeMap<_, _>, _>>()?;
     let (hooks, configuration) = configured(&args.runtime, &secrets, true)?;
+    let authority = tls(&args.runtime)?.and_then(|tls| tls.authority);
     let image = image(&args.runtime)?;
     let cluster = session.cluster().await?;
     let workload = Workload::find(&args.workload, args.change.namespace.as_deref(), &cluster).await?;
@@ -35,7 +36,7 @@ pub(super) async fn run(args: InjectArgs, session: &Session) -> anyhow::Result<E
         configuration,
         config_map: format!("{}-backup-hooks", workload.key.name),
         components: args.components_from.clone(),
-        secrets: keys(&secrets),
+        secrets: keys(secrets.values().chain(&authority)),
     };
     let config_map = Applied {
         kind: workload.config_maps.clone(),
@@ -103,6 +104,7 @@ pub(super) fn configured(
         connect: args.connect.clone(),
         settings: settings.collect::<Result<_, _>>()?,
         secrets: secrets.clone(),
+        tls: tls(args)?,
     };
     Ok((vec![name], configuration(&hook, args.port, keeps)))
 }
@@ -118,10 +120,28 @@ pub(super) fn image(args: &RuntimeArgs) -> Result<String, UsageError> {
     })
 }
 
+/// With whom the hook may speak TLS.
+pub(super) fn tls(args: &RuntimeArgs) -> Result<Option<TlsWords>, UsageError> {
+    let Some(verify) = args.tls else { return Ok(None) };
+    let authority = args.tls_ca.as_deref().map(|word| {
+        key_of(word)
+            .ok_or_else(|| UsageError::new(format!("`--tls-ca {word}` is not of the form SECRET/KEY")))
+    });
+    let authority = authority.transpose()?;
+    if verify == TlsVerify::None && authority.is_some() {
+        return Err(UsageError::new(
+            "--tls-ca names whom to trust, and --tls=none verifies nothing: leave out one",
+        ));
+    }
+    Ok(Some(TlsWords { verify, authority }))
+}
+
 /// What is read of each Secret, or volume: its keys.
-pub(super) fn keys(secrets: &BTreeMap<String, (String, String)>) -> BTreeMap<String, BTreeSet<String>> {
+pub(super) fn keys<'words>(
+    words: impl IntoIterator<Item = &'words (String, String)>,
+) -> BTreeMap<String, BTreeSet<String>> {
     let mut keys = BTreeMap::<_, BTreeSet<_>>::new();
-    for (from, key) in secrets.values() {
+    for (from, key) in words {
         keys.entry(from.clone()).or_default().insert(key.clone());
     }
     keys
@@ -175,12 +195,16 @@ fn pair(word: &str, flag: &str, form: &str) -> Result<(String, String), UsageErr
 pub(super) fn secret(word: &str) -> Result<(String, (String, String)), UsageError> {
     const FORM: &str = "NAME=SECRET/KEY";
     let (name, of) = pair(word, "--secret", FORM)?;
-    match of.split_once('/') {
-        Some((secret, key)) if !secret.is_empty() && !key.is_empty() && !key.contains('/') && key != ".." => {
-            Ok((name, (secret.to_owned(), key.to_owned())))
-        }
-        _ => Err(UsageError::new(format!("`--secret {word}` is not of the form {FORM}"))),
-    }
+    let of =
+        key_of(&of).ok_or_else(|| UsageError::new(format!("`--secret {word}` is not of the form {FORM}")))?;
+    Ok((name, of))
+}
+
+/// `db-backup/password`
+fn key_of(word: &str) -> Option<(String, String)> {
+    let (secret, key) = word.split_once('/')?;
+    let is_one = !secret.is_empty() && !key.is_empty() && !key.contains('/') && key != "..";
+    is_one.then(|| (secret.to_owned(), key.to_owned()))
 }
 
 #[cfg(test)]
@@ -198,10 +222,10 @@ mod tests {
     #[test]
     fn a_secret_that_is_read_twice_is_one() {
         let words = ["a=one/x", "b=two/x", "c=one/y", "d=one/x"];
-        let secrets = words.map(|word| secret(word).unwrap()).into();
+        let secrets: BTreeMap<_, _> = words.map(|word| secret(word).unwrap()).into();
         let set = |keys: &[&str]| keys.iter().copied().map(str::to_owned).collect::<BTreeSet<_>>();
         let expected = [("one".to_owned(), set(&["x", "y"])), ("two".to_owned(), set(&["x"]))];
-        assert_eq!(keys(&secrets), expected.into());
+        assert_eq!(keys(secrets.values()), expected.into());
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::{
     net::SocketAddr,
 };
 
+use clap::ValueEnum;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
@@ -73,6 +74,38 @@ pub struct HookWords {
     pub settings: BTreeMap<String, String>,
     /// Secrets by name: name of the Secret, and key in it.
     pub secrets: BTreeMap<String, (String, String)>,
+    /// Whether it may speak TLS.
+    pub tls: Option<TlsWords>,
+}
+
+/// What of a server's certificate is verified, in the words of the runtime's configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum TlsVerify {
+    /// That a trusted authority signed it, for this name.
+    Full,
+    /// That a trusted authority signed it.
+    Ca,
+    /// Nothing: who is in between reads along.
+    None,
+}
+
+impl TlsVerify {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Ca => "ca",
+            Self::None => "none",
+        }
+    }
+}
+
+/// With whom a hook may speak TLS, as the command line says it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsWords {
+    /// What of a certificate is verified.
+    pub verify: TlsVerify,
+    /// Name of a Secret, and key in it, of the one authority that is trusted; without it those of the runtime's image are.
+    pub authority: Option<(String, String)>,
 }
 
 /// The file of a key of a Secret, or of one in a volume.
@@ -103,6 +136,13 @@ pub fn configuration(hook: &HookWords, port: u16, keeps: bool) -> String {
         let paths: BTreeMap<_, _> =
             hook.secrets.iter().map(|(secret, (name, key))| (secret, secret_file(name, key))).collect();
         body.insert("secrets".to_owned(), json!(paths));
+    }
+    if let Some(tls) = &hook.tls {
+        let mut granted = json!({ "verify": tls.verify.word() });
+        if let Some((secret, key)) = &tls.authority {
+            granted["ca"] = json!(secret_file(secret, key));
+        }
+        body.insert("tls".to_owned(), granted);
     }
     // JSON is YAML, and needs nothing to be quoted by rules of its own.
     let hooks = Map::from_iter([(hook.name.clone(), Value::Object(body))]);
@@ -303,6 +343,15 @@ mod tests {
         "#);
         let other = HookWords { name: "mine".to_owned(), ..HookWords::default() };
         assert!(!configuration(&other, PORT, false).contains("connect"));
+        let tls = |verify, authority: Option<(&str, &str)>| {
+            let authority = authority.map(|(secret, key)| (secret.to_owned(), key.to_owned()));
+            let hook = HookWords { tls: Some(TlsWords { verify, authority }), ..other.clone() };
+            let text = configuration(&hook, PORT, false);
+            serde_json::from_str::<Value>(&text).unwrap()["hooks"]["mine"]["tls"].clone()
+        };
+        assert_eq!(tls(TlsVerify::None, None), json!({ "verify": "none" }));
+        let expected = json!({ "verify": "full", "ca": "/secrets/db/ca.crt" });
+        assert_eq!(tls(TlsVerify::Full, Some(("db", "ca.crt"))), expected);
         let image = HookWords { image: Some("registry.example/db@sha256:0".to_owned()), ..other };
         assert!(!configuration(&image, PORT, false).contains("component"));
     }
