@@ -4,7 +4,7 @@
 //! with the session. What the server keeps in memory is written on all the while, so what is cut must be cut at one
 //! instant, data and log together; it then starts as after a power cut, at the commit where it was frozen.
 
-use std::{net::SocketAddr, time::Duration};
+use std::net::SocketAddr;
 
 use hooks_sdk::{
     Consistency, Cut, Deadline, Description, Error, ErrorKind, Expiry, Facts, Hook, Receipt, Request, Result,
@@ -22,8 +22,6 @@ const VERIFY_QUERY: Setting<String> = Setting::with_default(
 );
 const PASSWORD: Secret = Secret::new("password");
 
-/// How much longer than the freeze an idle session lives: the runtime's thaw comes first.
-const GRACE: Duration = Duration::from_secs(5);
 /// What a server says that is asked for a stage it has already reached in this session: the proof that it is held.
 const HELD: &str = "(4147)";
 
@@ -38,21 +36,11 @@ fn connect(request: &Request) -> Result<Session<Stream>> {
     Greeting::receive(stream)?.log_in(&USER.get()?, &PASSWORD.read()?, Channel::Open)
 }
 
-/// Bounds each wait of this session, and how long it lives when nobody asks: the timer that ends the freeze even when the
-/// runtime hangs. A runtime that is killed closes the session, which ends it too.
+/// From now on the deadline of this request counts, here and in the server.
 fn bound(session: &mut Session<Stream>, request: &Request) -> Result<()> {
     let deadline = Deadline::of(request);
     session.stream().renew(deadline);
-    let left = deadline.left()?;
-    let (wait, idle) = (left.as_secs().max(1), (left + GRACE).as_secs());
-    let settings = format!("SET SESSION lock_wait_timeout = {wait}, SESSION wait_timeout = {idle}");
-    session.query("set its timeouts", &settings).map(drop)
-}
-
-fn connection(session: &mut Session<Stream>) -> Result<String> {
-    let [id] = session.row("ask for the connection's id", "SELECT CONNECTION_ID()")?;
-    id.map(|id| format!("connection {id}"))
-        .ok_or_else(|| Error::failed("the server does not tell the connection's id"))
+    session.bound(deadline.left()?)
 }
 
 /// What the server is, and where its logs stand.
@@ -122,7 +110,7 @@ impl Hook for MariaDb {
         self.in_session(|session| {
             bound(session, request)?;
             session.query("begin a backup (BACKUP STAGE START)", "BACKUP STAGE START")?;
-            let receipt = Receipt::new(Consistency::Crash).session(connection(session)?);
+            let receipt = Receipt::new(Consistency::Crash).session(session.name()?);
             facts(session, receipt)
         })
     }
@@ -131,7 +119,7 @@ impl Hook for MariaDb {
         let receipt = self.in_session(|session| {
             bound(session, request)?;
             session.query("block commits (BACKUP STAGE BLOCK_COMMIT)", "BACKUP STAGE BLOCK_COMMIT")?;
-            let receipt = Receipt::new(Consistency::Application).session(connection(session)?);
+            let receipt = Receipt::new(Consistency::Application).session(session.name()?);
             facts(session, receipt)
         })?;
         self.blocked = true;
@@ -147,7 +135,7 @@ impl Hook for MariaDb {
                 Err(error) => return Err(error),
                 Ok(_) => return Err(Error::not_held("commits were not blocked any more")),
             }
-            Ok(Receipt::new(Consistency::Application).session(connection(session)?))
+            Ok(Receipt::new(Consistency::Application).session(session.name()?))
         })
     }
 
@@ -159,7 +147,7 @@ impl Hook for MariaDb {
             session.close();
             return Ok(Receipt::new(Consistency::Crash));
         }
-        let receipt = Receipt::new(Consistency::Application).session(connection(&mut session)?);
+        let receipt = Receipt::new(Consistency::Application).session(session.name()?);
         // Before the end: these are the positions of what was cut.
         let receipt = facts(&mut session, receipt)?;
         session.query("end the backup (BACKUP STAGE END)", "BACKUP STAGE END")?;

@@ -1,6 +1,9 @@
 //! One session with a server: statements as text, and their short answers.
 
-use std::io::{Read, Write};
+use std::{
+    io::{Read, Write},
+    time::Duration,
+};
 
 use hooks_sdk::{Error, Result};
 
@@ -12,6 +15,9 @@ const QUIT: u8 = 1;
 /// Columns and rows of an answer. Those of a hook have a few.
 const MOST_COLUMNS: u64 = 64;
 const MOST_ROWS: usize = 64;
+
+/// How much longer than a freeze an idle session lives: the runtime's thaw comes first.
+const GRACE: Duration = Duration::from_secs(5);
 
 /// A row of an answer, as text.
 pub type Row = Vec<Option<String>>;
@@ -70,6 +76,27 @@ impl<S: Read + Write> Session<S> {
         let mut rows = self.query(attempt, statement)?;
         let row = rows.pop().filter(|_| rows.is_empty()).and_then(|row| row.try_into().ok());
         row.ok_or_else(|| unexpected(attempt))
+    }
+
+    /// Bounds each wait of this session by the time that is left, and how long it lives when nobody asks: the timer that ends
+    /// a freeze even when the runtime hangs. A runtime that is killed closes the session, which ends it too.
+    ///
+    /// # Errors
+    /// Those of [`Session::query`].
+    pub fn bound(&mut self, left: Duration) -> Result<()> {
+        let (wait, idle) = (left.as_secs().max(1), (left + GRACE).as_secs());
+        let settings = format!("SET SESSION lock_wait_timeout = {wait}, SESSION wait_timeout = {idle}");
+        self.query("set its timeouts", &settings).map(drop)
+    }
+
+    /// What names the session in receipts: `connection 12`.
+    ///
+    /// # Errors
+    /// Those of [`Session::row`].
+    pub fn name(&mut self) -> Result<String> {
+        let [id] = self.row("ask for the connection's id", "SELECT CONNECTION_ID()")?;
+        id.map(|id| format!("connection {id}"))
+            .ok_or_else(|| Error::failed("the server does not tell the connection's id"))
     }
 
     /// Says goodbye. What was held goes with the session.

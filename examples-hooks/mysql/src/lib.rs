@@ -4,7 +4,7 @@
 //! and who reads goes on. It ends with the session. `InnoDB` writes its files all the while, so what is cut must be cut at
 //! one instant, data and logs together; it then starts as after a power cut, at the commit where it was frozen.
 
-use std::{net::SocketAddr, time::Duration};
+use std::net::SocketAddr;
 
 use hooks_sdk::{
     Connection, Consistency, Cut, Deadline, Description, Encryption, Error, Expiry, Facts, Hook, Receipt,
@@ -39,8 +39,6 @@ const LONGEST_STATEMENT: Setting<i64> = Setting::with_default(
 );
 const PASSWORD: Secret = Secret::new("password");
 
-/// How much longer than the freeze an idle session lives: the runtime's thaw comes first.
-const GRACE: Duration = Duration::from_secs(5);
 /// The locks that this session holds until it lets go of them: `BACKUP LOCK`, then `GLOBAL` and `COMMIT` too.
 const LOCKS: &str = "SELECT COUNT(DISTINCT OBJECT_TYPE) FROM performance_schema.metadata_locks \
     WHERE OBJECT_TYPE IN ('BACKUP LOCK', 'GLOBAL', 'COMMIT') AND LOCK_DURATION = 'EXPLICIT' \
@@ -88,21 +86,11 @@ fn connect(request: &Request) -> Result<Session> {
     greeting.log_in(&USER.get()?, &PASSWORD.read()?, channel)
 }
 
-/// Bounds each wait of this session, and how long it lives when nobody asks: the timer that ends the freeze even when the
-/// runtime hangs. A runtime that is killed closes the session, which ends it too.
+/// From now on the deadline of this request counts, here and in the server.
 fn bound(session: &mut Session, request: &Request) -> Result<()> {
     let deadline = Deadline::of(request);
     session.stream().renew(deadline);
-    let left = deadline.left()?;
-    let (wait, idle) = (left.as_secs().max(1), (left + GRACE).as_secs());
-    let settings = format!("SET SESSION lock_wait_timeout = {wait}, SESSION wait_timeout = {idle}");
-    session.query("set its timeouts", &settings).map(drop)
-}
-
-fn connection(session: &mut Session) -> Result<String> {
-    let [id] = session.row("ask for the connection's id", "SELECT CONNECTION_ID()")?;
-    id.map(|id| format!("connection {id}"))
-        .ok_or_else(|| Error::failed("the server does not tell the connection's id"))
+    session.bound(deadline.left()?)
 }
 
 /// How many kinds of the freeze's locks the session holds.
@@ -195,7 +183,7 @@ impl Hook for MySql {
                     "the server does not tell its locks: switch on the instrument `wait/lock/metadata/sql/mdl`",
                 ));
             }
-            let receipt = Receipt::new(Consistency::Crash).session(connection(session)?);
+            let receipt = Receipt::new(Consistency::Crash).session(session.name()?);
             facts(session, receipt)
         })
     }
@@ -205,7 +193,7 @@ impl Hook for MySql {
             bound(session, request)?;
             expect_no_long_statement(session)?;
             session.query("block commits (FLUSH TABLES WITH READ LOCK)", "FLUSH TABLES WITH READ LOCK")?;
-            let receipt = Receipt::new(Consistency::Application).session(connection(session)?);
+            let receipt = Receipt::new(Consistency::Application).session(session.name()?);
             facts(session, receipt)
         })?;
         self.blocked = true;
@@ -218,7 +206,7 @@ impl Hook for MySql {
             if held(session)? != FROZEN {
                 return Err(Error::not_held("commits were not blocked any more"));
             }
-            Ok(Receipt::new(Consistency::Application).session(connection(session)?))
+            Ok(Receipt::new(Consistency::Application).session(session.name()?))
         })
     }
 
@@ -230,7 +218,7 @@ impl Hook for MySql {
             session.close();
             return Ok(Receipt::new(Consistency::Crash));
         }
-        let receipt = Receipt::new(Consistency::Application).session(connection(&mut session)?);
+        let receipt = Receipt::new(Consistency::Application).session(session.name()?);
         // Before the end: these are the positions of what was cut.
         let receipt = facts(&mut session, receipt)?;
         session.query("let commits go on (UNLOCK TABLES)", "UNLOCK TABLES")?;
