@@ -4,7 +4,7 @@
 //! with the session. What the server keeps in memory is written on all the while, so what is cut must be cut at one
 //! instant, data and log together; it then starts as after a power cut, at the commit where it was frozen.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
 use hooks_sdk::{
     Consistency, Cut, Deadline, Description, Error, ErrorKind, Expiry, Facts, Hook, Receipt, Request, Result,
@@ -22,6 +22,8 @@ const VERIFY_QUERY: Setting<String> = Setting::with_default(
 );
 const PASSWORD: Secret = Secret::new("password");
 
+/// Between two looks at a log that is being written.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// What a server says that is asked for a stage it has already reached in this session: the proof that it is held.
 const HELD: &str = "(4147)";
 
@@ -41,6 +43,30 @@ fn bound(session: &mut Session<Stream>, request: &Request) -> Result<()> {
     let deadline = Deadline::of(request);
     session.stream().renew(deadline);
     session.bound(deadline.left()?)
+}
+
+/// Waits until the log is on disk up to this moment. With `innodb_flush_log_at_trx_commit` other than 1 the last commits are
+/// in memory alone until the server writes them, each second; `FLUSH ENGINE LOGS` does not have it write them.
+fn wait_for_log(session: &mut Session<Stream>, request: &Request) -> Result<()> {
+    let deadline = Deadline::of(request);
+    let (committed, mut written) = log_numbers(session)?;
+    while written < committed {
+        deadline.left()?;
+        std::thread::sleep(LOOK_AGAIN);
+        written = log_numbers(session)?.1;
+    }
+    Ok(())
+}
+
+/// How far the log goes, and how far it is on disk.
+fn log_numbers(session: &mut Session<Stream>) -> Result<(u64, u64)> {
+    let attempt = "ask how far the log is written (Innodb_lsn_flushed)";
+    let [current, flushed] = ["current", "flushed"].map(|which| {
+        let [_, number] = session.row(attempt, &format!("SHOW GLOBAL STATUS LIKE 'Innodb_lsn_{which}'"))?;
+        let number = number.and_then(|number| number.parse().ok());
+        number.ok_or_else(|| Error::failed(format!("could not {attempt}: the server does not tell")))
+    });
+    Ok((current?, flushed?))
 }
 
 /// What the server is, and where its logs stand.
@@ -119,6 +145,7 @@ impl Hook for MariaDb {
         let receipt = self.in_session(|session| {
             bound(session, request)?;
             session.query("block commits (BACKUP STAGE BLOCK_COMMIT)", "BACKUP STAGE BLOCK_COMMIT")?;
+            wait_for_log(session, request)?;
             let receipt = Receipt::new(Consistency::Application).session(session.name()?);
             facts(session, receipt)
         })?;

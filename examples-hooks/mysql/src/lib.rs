@@ -193,6 +193,8 @@ impl Hook for MySql {
             bound(session, request)?;
             expect_no_long_statement(session)?;
             session.query("block commits (FLUSH TABLES WITH READ LOCK)", "FLUSH TABLES WITH READ LOCK")?;
+            // With `innodb_flush_log_at_trx_commit` other than 1 the last commits are still in memory alone.
+            session.query("have the logs written (FLUSH ENGINE LOGS)", "FLUSH LOCAL ENGINE LOGS")?;
             let receipt = Receipt::new(Consistency::Application).session(session.name()?);
             facts(session, receipt)
         })?;
