@@ -4,6 +4,7 @@ mod asking;
 mod dependencies;
 mod finalizers;
 mod hold;
+mod law;
 mod order;
 mod readiness;
 mod redefined;
