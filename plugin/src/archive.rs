@@ -37,7 +37,7 @@ use std::{
 use jiff::Timestamp;
 use rustic_core::{
     Credentials, FileType, IndexedIdsStatus, OpenStatus, Repository as RusticRepository, RepositoryBackends,
-    RepositoryOptions, TreeId, WriteBackend,
+    RepositoryOptions, WriteBackend,
     repofile::{IndexId, MasterKey},
 };
 use tokio::sync::mpsc::Receiver;
@@ -196,8 +196,8 @@ impl Repository {
         guarded("delete the restore points", || snapshots::delete(&self.inner, ids))
     }
 
-    /// What shows of damage without reading any restore point.
-    pub fn glance(&self) -> Result<Vec<Finding>, ArchiveError> {
+    /// How many restore points there are, and what shows of damage without reading any of them.
+    pub fn glance(&self) -> Result<(usize, Vec<Finding>), ArchiveError> {
         guarded("look at the repository", || check::glance(&self.inner))
     }
 
@@ -284,7 +284,7 @@ impl Inner {
         &self,
     ) -> Result<(RusticRepository<IndexedIdsStatus>, Arc<Backend>), ArchiveError> {
         let (repository, backend) = self.connect(true)?;
-        let mut survey = index::Survey::of(&repository, &*self.store)?;
+        let mut survey = index::Survey::of(&repository, &*self.store, HashSet::new())?;
         if let Err(error) = survey.look_into_some(&*self.store) {
             (self.warn)(&format!("could not see whether what is stored already is whole: {error}"));
         }
@@ -327,10 +327,9 @@ impl Inner {
 
     /// Files that are gone leave no trace but the restore points that needed them.
     fn warn_of_lost_index(&self, repository: &RusticRepository<OpenStatus>) -> Result<(), ArchiveError> {
-        let roots: HashSet<TreeId> =
-            snapshots::survey(self)?.found.iter().map(|found| found.snapshot.tree).collect();
+        let roots = snapshots::survey(self)?.roots();
         let all = roots.len();
-        let unlisted = index::unlisted(repository, roots)?.len();
+        let unlisted = index::Survey::of(repository, &*self.store, roots)?.unlisted.len();
         if unlisted > 0 {
             (self.warn)(&format!(
                 "index files of the repository are lost, and {unlisted} of {all} restore points cannot be read; this \

@@ -32,20 +32,19 @@ pub(super) fn check(inner: &Inner, depth: CheckDepth) -> Result<CheckReport, Arc
         findings.extend(walk.restore_point(inner, found)?);
     }
     findings.sort_by_key(|finding| finding.severity);
-    let points = survey.found.iter().filter(|found| found.point.summary.restore.is_none()).count();
     Ok(CheckReport {
         depth,
-        restore_points: (points + survey.unreadable.len()) as u64,
+        restore_points: (survey.restore_points() + survey.unreadable.len()) as u64,
         objects: walk.objects,
         findings,
     })
 }
 
-/// What shows without reading any restore point: damage of the index, packs that are not there, snapshots that cannot be
-/// read. Takes no longer than a backup needs to begin.
-pub(super) fn glance(inner: &Inner) -> Result<Vec<Finding>, ArchiveError> {
+/// How many restore points can be told, and what shows without reading any: damage of the index, packs that are not there,
+/// snapshots that cannot be read. Takes no longer than a backup needs to begin.
+pub(super) fn glance(inner: &Inner) -> Result<(usize, Vec<Finding>), ArchiveError> {
     let survey = snapshots::survey(inner)?;
-    Ok(Files::compare(inner, &survey, CheckDepth::Structure)?.findings)
+    Ok((survey.restore_points(), Files::compare(inner, &survey, CheckDepth::Structure)?.findings))
 }
 
 /// What is carried from one restore point to the next: most of what they hold is the same.

@@ -8,7 +8,7 @@ use std::{
 };
 
 use rustic_core::{
-    BlobId, Id, IndexedFullStatus, OpenStatus, Repository as RusticRepository, TreeId,
+    BlobId, Id, IndexedFullStatus, OpenStatus, Repository as RusticRepository,
     repofile::{IndexFile, IndexId, MasterKey},
 };
 
@@ -63,7 +63,7 @@ impl Index {
     fn load_sound(&self) -> Result<Option<RusticRepository<IndexedFullStatus>>, ArchiveError> {
         let backend = Backend::new(Arc::clone(&self.store), false);
         let repository = Inner::connect_with(&self.key, &backend)?;
-        let mut survey = Survey::of(&repository, &*self.store)?;
+        let mut survey = Survey::of(&repository, &*self.store, HashSet::new())?;
         // Only these: without a second copy of what it holds, there is no use in finding that a pack has changed.
         survey.look_into(packs_with_copies(&repository)?, &*self.store)?;
         if survey.is_sound() {
@@ -85,19 +85,6 @@ fn packs_with_copies(repository: &RusticRepository<OpenStatus>) -> Result<HashSe
         }
     })?;
     Ok(holders.into_values().filter(|packs| packs.len() > 1).flatten().collect())
-}
-
-/// Those of `roots` that no index file lists: nothing can be read of restore points that have them.
-pub(super) fn unlisted(
-    repository: &RusticRepository<OpenStatus>,
-    mut roots: HashSet<TreeId>,
-) -> Result<HashSet<TreeId>, ArchiveError> {
-    each_index(repository, &mut |_, index| {
-        for blob in index.packs.iter().flat_map(|pack| &pack.blobs) {
-            roots.remove(&TreeId::from(blob.id));
-        }
-    })?;
-    Ok(roots)
 }
 
 /// Index files that cannot be read, with the reason.

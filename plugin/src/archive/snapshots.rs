@@ -1,8 +1,10 @@
 //! Restore points as restic snapshots: the summary lies in the snapshot file, so a list reads nothing else.
 
+use std::collections::HashSet;
+
 use jiff::{Timestamp, tz::TimeZone};
 use rustic_core::{
-    FileType, Id,
+    FileType, Id, TreeId,
     repofile::{SnapshotFile, SnapshotId, StringList},
 };
 use serde::Deserialize;
@@ -40,6 +42,18 @@ pub(super) struct Survey {
     pub(super) unreadable: Vec<(RestorePointId, ArchiveError)>,
     /// Readable ones of other programs.
     pub(super) foreign: Vec<SnapshotFile>,
+}
+
+impl Survey {
+    /// How many of ours are restore points, and not records of restores.
+    pub(super) fn restore_points(&self) -> usize {
+        self.found.iter().filter(|found| found.point.summary.restore.is_none()).count()
+    }
+
+    /// Where each of ours begins in the index.
+    pub(super) fn roots(&self) -> HashSet<TreeId> {
+        self.found.iter().map(|found| found.snapshot.tree).collect()
+    }
 }
 
 /// Makes a snapshot a restore point.

@@ -150,7 +150,7 @@ async fn examine_repository(session: &Session, findings: &mut Vec<Finding>) {
     }
     let opened = blocking(move || {
         let repository = archive::open(&settings.access()?, std::sync::Arc::new(|_: &str| {}))?;
-        Ok((repository.restore_points()?.len(), repository.glance()?))
+        Ok(repository.glance()?)
     });
     match opened.await {
         Ok((count, seen)) => findings.extend(judge_repository(count, &location, &seen)),

@@ -120,8 +120,8 @@ pub(crate) fn expect_namespaces(
         return Err(unknown_namespace(unknown, manifest));
     }
     let summary = &manifest.summary;
-    let is_shortened = summary.namespace_count > summary.namespaces.len() as u64;
-    for name in namespaces.iter().filter(|name| !is_shortened && !summary.namespaces.contains(name)) {
+    for name in namespaces.iter().filter(|name| !summary.is_shortened() && !summary.namespaces.contains(name))
+    {
         session.printer.warning(&format!("the restore point holds nothing of namespace `{name}`"));
     }
     Ok(())

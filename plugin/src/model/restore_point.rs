@@ -81,6 +81,13 @@ pub struct Summary {
     pub restore: Option<RestoreMark>,
 }
 
+impl Summary {
+    /// Whether there are more namespaces than it names.
+    pub fn is_shortened(&self) -> bool {
+        self.namespace_count > self.namespaces.len() as u64
+    }
+}
+
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn is_false(value: &bool) -> bool {
     !value

@@ -51,12 +51,11 @@ pub fn covers(manifest: &Manifest, kinds: &[ResourceType], key: &ObjectKey, body
 pub fn knows_namespace(manifest: &Manifest, name: &str) -> bool {
     let summary = &manifest.summary;
     let is_named = |names: &[String]| names.iter().any(|known| known == name);
-    let is_shortened = summary.namespace_count > summary.namespaces.len() as u64;
     let is_selected = match &manifest.selection.namespaces {
         Namespaces::Named(names) => is_named(names),
         Namespaces::All => false,
     };
-    is_shortened
+    summary.is_shortened()
         || is_selected
         || is_named(&summary.namespaces)
         || manifest.missing.iter().any(|missing| is_named(&missing.namespaces))

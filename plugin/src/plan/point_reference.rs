@@ -193,10 +193,9 @@ fn by_id<'points>(
 /// Whether objects of `namespace` are in the restore point, as far as its summary tells.
 pub fn holds_namespace(point: &RestorePoint, namespace: &str) -> bool {
     let summary = &point.summary;
-    let shortened = summary.namespace_count > summary.namespaces.len() as u64;
     summary.namespaces.iter().any(|saved| saved == namespace)
         // The summary names the first hundred only; a later name is there if all were asked for.
-        || (shortened
+        || (summary.is_shortened()
             && summary.scope.starts_with("all namespaces")
             && summary.namespaces.last().is_some_and(|last| last.as_str() < namespace))
 }

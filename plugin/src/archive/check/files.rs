@@ -36,20 +36,18 @@ impl Files {
         depth: CheckDepth,
     ) -> Result<Self, ArchiveError> {
         let (repository, _) = inner.connect(false)?;
-        let mut survey = index::Survey::of(&repository, &*inner.store)?;
+        let mut survey = index::Survey::of(&repository, &*inner.store, snapshots.roots())?;
         if depth == CheckDepth::Data {
             let packs: Vec<Id> = survey.sound.keys().copied().collect();
             survey.look_into(packs, &*inner.store)?;
         }
-        let roots = snapshots.found.iter().map(|found| found.snapshot.tree).collect();
-        let unlisted = index::unlisted(&repository, roots)?;
-        let mut findings: Vec<Finding> = lost_index(snapshots, &unlisted).into_iter().collect();
+        let mut findings: Vec<Finding> = lost_index(snapshots, &survey.unlisted).into_iter().collect();
         findings.extend(snapshots.unreadable.iter().map(unreadable));
         findings.extend(damaged_index(&survey));
         findings.extend(damaged_packs(&survey));
-        findings.extend(spare(&survey, !unlisted.is_empty()));
+        findings.extend(spare(&survey));
         findings.extend(foreign(snapshots));
-        Ok(Self { findings, unlisted })
+        Ok(Self { findings, unlisted: survey.unlisted })
     }
 }
 
@@ -101,11 +99,11 @@ fn damaged_packs(survey: &index::Survey) -> impl Iterator<Item = Finding> {
     .flatten()
 }
 
-fn spare(survey: &index::Survey, is_index_lost: bool) -> impl Iterator<Item = Finding> {
-    let why = if is_index_lost {
-        "it may hold what the lost index files listed"
-    } else {
+fn spare(survey: &index::Survey) -> impl Iterator<Item = Finding> {
+    let why = if survey.unlisted.is_empty() {
         "a backup that was interrupted has left it, or one is being written now"
+    } else {
+        "it may hold what the lost index files listed"
     };
     survey
         .spare

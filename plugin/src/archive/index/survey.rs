@@ -1,9 +1,9 @@
 //! Comparing the index with the packs: which of its files cannot be believed.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use rustic_core::{
-    FileType, Id, OpenStatus, Repository as RusticRepository,
+    FileType, Id, OpenStatus, Repository as RusticRepository, TreeId,
     repofile::{IndexId, IndexPack},
 };
 
@@ -34,6 +34,8 @@ pub(in crate::archive) struct Survey {
     pub(in crate::archive) muddled: BTreeSet<Id>,
     /// Packs that are there as an index has them, with their sizes in bytes.
     pub(in crate::archive) sound: BTreeMap<Id, u64>,
+    /// Roots that no index file lists: nothing can be read of restore points that have them.
+    pub(in crate::archive) unlisted: HashSet<TreeId>,
     /// Packs that no index lists.
     pub(in crate::archive) spare: BTreeSet<Id>,
 }
@@ -43,13 +45,19 @@ pub(in crate::archive) struct Survey {
 const SAMPLE: u64 = 128 << 20;
 
 impl Survey {
-    /// Compares the index with the packs in the store.
+    /// Compares the index with the packs in the store, and with the roots of restore points.
     pub(in crate::archive) fn of(
         repository: &RusticRepository<OpenStatus>,
         store: &dyn Store,
+        roots: HashSet<TreeId>,
     ) -> Result<Self, ArchiveError> {
-        let (mut listed, mut muddled) = (Vec::new(), BTreeSet::new());
+        let (mut listed, mut muddled, mut unlisted) = (Vec::new(), BTreeSet::new(), roots);
         let unreadable = each_index(repository, &mut |id, index| {
+            if !unlisted.is_empty() {
+                for blob in index.packs.iter().flat_map(|pack| &pack.blobs) {
+                    unlisted.remove(&TreeId::from(blob.id));
+                }
+            }
             muddled.extend(index.packs.iter().filter(|pack| is_muddled(pack)).map(|pack| *pack.id));
             let packs = index.packs.iter().map(|pack| (*pack.id, u64::from(pack.pack_size())));
             listed.push((*id, packs.collect::<Vec<_>>()));
@@ -62,7 +70,7 @@ impl Survey {
             .into_iter()
             .filter_map(|(name, size)| Some((parse_id(&name)?, (size, Use::Spare))))
             .collect();
-        let mut survey = Self { unreadable, muddled, ..Self::default() };
+        let mut survey = Self { unreadable, muddled, unlisted, ..Self::default() };
         for (id, packs) in listed {
             for (pack, size) in &packs {
                 match sizes.get_mut(pack) {

@@ -10,10 +10,7 @@ use crate::{
     report::{create as report, missing},
 };
 
-use super::{
-    ledger::{Ledger, Provenance},
-    reader::UNSELECTABLE,
-};
+use super::ledger::{Ledger, Provenance};
 
 /// Entries that an error repeats; there can be one for each kind there is.
 const MAX_ENTRIES: usize = 10;
@@ -59,8 +56,9 @@ pub(super) fn accept(
     Ok(ledger.close(provenance))
 }
 
-fn nothing_read(ledger: Ledger, provenance: Provenance) -> NothingSaved {
+fn nothing_read(mut ledger: Ledger, provenance: Provenance) -> NothingSaved {
     let forbidden: Vec<String> = ledger.forbidden.iter().cloned().collect();
+    let unselectable = ledger.unselectable.take();
     let manifest = ledger.close(provenance);
     let scope = &manifest.summary.scope;
     if !forbidden.is_empty() && forbidden.len() == manifest.missing.len() {
@@ -73,11 +71,10 @@ fn nothing_read(ledger: Ledger, provenance: Provenance) -> NothingSaved {
                    what is lacking",
         };
     }
-    let unselectable = manifest.left_out.iter().find(|entry| entry.reason.starts_with(UNSELECTABLE));
     let was_read = |entry: &KindEntry| entry.kind.scope == Scope::Namespaced;
-    if let Some(entry) = unselectable.filter(|_| !manifest.kinds.iter().any(was_read)) {
+    if let Some((resource, reason)) = unselectable.filter(|_| !manifest.kinds.iter().any(was_read)) {
         return NothingSaved {
-            message: format!("no kind can be selected so ({scope}); {}: {}", entry.resource, entry.reason),
+            message: format!("no kind can be selected so ({scope}); {resource}: {reason}"),
             hint: "`metadata.name` and `metadata.namespace` are known to every kind; others only to some",
         };
     }
@@ -167,7 +164,7 @@ mod tests {
     #[test]
     fn fields_that_no_kind_knows_are_told_as_the_reason() {
         let mut ledger = Ledger::default();
-        let left_out = Some(format!("{UNSELECTABLE}: no such label"));
+        let left_out = Some("it cannot be selected by these fields: no such label".to_owned());
         ledger.settle(&resource_type("pods"), KindOutcome { left_out, ..KindOutcome::default() });
         let error = accept(ledger, provenance(), false).unwrap_err();
         insta::assert_snapshot!(error, @"nothing was saved: no kind can be selected so (namespace shop); pods: it cannot be selected by these fields: no such label");

@@ -232,17 +232,19 @@ impl Gatherer {
         }
         let (items, failed) = self.reader.read_by_name(kind, &wanted).await;
         self.save(kind, items, &named).await?;
-        if let Some((_, error)) =
-            failed.as_ref().filter(|(_, error)| is_optional && named.is_none() && error.is_forbidden())
-        {
-            tracing::info!(%error, kind = %kind.resource, "did without");
-        } else if let Some((count, error)) = failed {
-            if error.is_forbidden() {
-                self.ledger.forbidden.insert(kind.resource.to_string());
+        match failed {
+            Some((_, error)) if is_optional && named.is_none() && error.is_forbidden() => {
+                tracing::info!(%error, kind = %kind.resource, "did without");
             }
-            let is_unavailable = error.is_unavailable();
-            let missing = vec![unread_references(kind, count, error)];
-            return self.settle(kind, KindOutcome { missing, is_unavailable, ..KindOutcome::default() });
+            Some((count, error)) => {
+                if error.is_forbidden() {
+                    self.ledger.forbidden.insert(kind.resource.to_string());
+                }
+                let is_unavailable = error.is_unavailable();
+                let missing = vec![unread_references(kind, count, error)];
+                return self.settle(kind, KindOutcome { missing, is_unavailable, ..KindOutcome::default() });
+            }
+            None => {}
         }
         if !wanted.is_empty() {
             self.silence.note(&kind.resource, None)?;

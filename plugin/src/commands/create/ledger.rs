@@ -41,6 +41,8 @@ pub(super) struct Ledger {
     pub(super) warnings: Vec<String>,
     /// Kinds that the caller may not list, in part or at all.
     pub(super) forbidden: BTreeSet<String>,
+    /// The first kind that does not belong to the selection as a whole, and why.
+    pub(super) unselectable: Option<(GroupResource, String)>,
     kinds: Vec<KindEntry>,
     left_out: BTreeMap<(String, String), (GroupResource, u64)>,
     namespaces: BTreeSet<String>,
@@ -133,6 +135,7 @@ impl Ledger {
         }
         if let Some(reason) = outcome.left_out {
             self.leave_out(resource, &reason, 0);
+            self.unselectable.get_or_insert((resource.clone(), reason));
         }
     }
 

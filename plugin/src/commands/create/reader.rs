@@ -331,9 +331,6 @@ impl Reader {
     }
 }
 
-/// Why a kind is left out that does not know the fields of a selector.
-pub(super) const UNSELECTABLE: &str = "it cannot be selected by these fields";
-
 /// Notes how one list went.
 fn settle(
     kind: &ResourceType,
@@ -354,7 +351,7 @@ fn settle(
             outcome.warnings.push(format!("{} is no longer served{place}", kind.resource));
         }
         Err(ListFailure::Request(error)) if error.code() == Some(400) && reader.field_selector.is_some() => {
-            outcome.left_out = Some(format!("{UNSELECTABLE}: {}", error.one_line()));
+            outcome.left_out = Some(format!("it cannot be selected by these fields: {}", error.one_line()));
         }
         Err(failure) => {
             outcome.is_unavailable |=

@@ -45,7 +45,7 @@ impl Places {
             return Self::All { apart, names: in_key_order(names) };
         }
         let summary = &before.manifest.summary;
-        if summary.namespace_count > summary.namespaces.len() as u64 {
+        if summary.is_shortened() {
             // Not all of them are known, and what is not listed would look deleted.
             return Self::All { apart: BTreeSet::new(), names: Vec::new() };
         }

@@ -258,7 +258,7 @@ fn is_the_servers(path: &FieldPath) -> bool {
 /// A mistyped source would restore over the original instead of beside it.
 fn check_map(map: &NamespaceMap, manifest: &Manifest) -> anyhow::Result<()> {
     let known = &manifest.summary.namespaces;
-    if manifest.summary.namespace_count > known.len() as u64 {
+    if manifest.summary.is_shortened() {
         return Ok(());
     }
     match map.sources().find(|source| !known.iter().any(|name| name == source)) {
