@@ -9,7 +9,7 @@ use std::{
     net::SocketAddr,
 };
 
-use crate::{Deadline, Error, Result, Stream, TlsStream};
+use crate::{Deadline, Error, Result, Setting, Stream, TlsStream};
 
 /// A connection to a server, as [`Encryption`] asks for it.
 #[derive(Debug)]
@@ -28,6 +28,19 @@ pub enum Encryption {
     /// It is made with TLS or not at all.
     Require,
 }
+
+/// The setting for [`Encryption::of`].
+pub const SSLMODE: Setting<String> = Setting::with_default(
+    "sslmode",
+    "auto",
+    "`disable`, `require` (TLS, verified as `tls` of this hook says), or `auto`: `require` but on the loopback",
+);
+/// The setting for the name that [`Connection::secure`] takes.
+pub const SERVER_NAME: Setting<String> = Setting::with_default(
+    "server-name",
+    "",
+    "the name that the server's certificate must have; its address if empty",
+);
 
 impl Encryption {
     /// What `sslmode` says for a server at this address: `disable`, `require`, or `auto`, by which what stays within the pod

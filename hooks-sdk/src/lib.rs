@@ -90,7 +90,7 @@ pub use bindings::kubectl_backup::hook::types::{
     Consistency, Cut, Description, Error, ErrorKind, Expiry, Fact, FactValue, Grant, Need, Pod, Receipt,
     Request, SettingKind, Volume,
 };
-pub use connection::{Connection, Encryption};
+pub use connection::{Connection, Encryption, SERVER_NAME, SSLMODE};
 pub use deadline::Deadline;
 pub use error::{Attempt, Result};
 pub use fact::Facts;

@@ -7,10 +7,13 @@
 use std::{net::SocketAddr, time::Duration};
 
 use hooks_sdk::{
-    Consistency, Cut, Deadline, Description, Error, ErrorKind, Expiry, Facts, Hook, Receipt, Request, Result,
-    Secret, Setting, Stream, log,
+    Connection, Consistency, Deadline, Description, Error, ErrorKind, Expiry, Facts, Hook, Receipt, Request,
+    Result, Secret, Setting, Stream, log,
 };
-use mysql_protocol::{Channel, Greeting, Session};
+use mysql_protocol::{
+    Channel, Greeting,
+    held::{Held, Session, bound, expect_one_instant, verify},
+};
 
 const ADDRESS: Setting<SocketAddr> =
     Setting::with_default("address", "127.0.0.1:3306", "where the server listens, in numbers");
@@ -28,26 +31,16 @@ const LOOK_AGAIN: Duration = Duration::from_millis(20);
 const HELD: &str = "(4147)";
 
 #[derive(Default)]
-struct MariaDb {
-    session: Option<Session<Stream>>,
-    blocked: bool,
-}
+struct MariaDb(Held);
 
-fn connect(request: &Request) -> Result<Session<Stream>> {
+fn connect(request: &Request) -> Result<Session> {
     let stream = Stream::connect(ADDRESS.get()?, Deadline::of(request))?;
-    Greeting::receive(stream)?.log_in(&USER.get()?, &PASSWORD.read()?, Channel::Open)
-}
-
-/// From now on the deadline of this request counts, here and in the server.
-fn bound(session: &mut Session<Stream>, request: &Request) -> Result<()> {
-    let deadline = Deadline::of(request);
-    session.stream().renew(deadline);
-    session.bound(deadline.left()?)
+    Greeting::receive(Connection::Plain(stream))?.log_in(&USER.get()?, &PASSWORD.read()?, Channel::Open)
 }
 
 /// Waits until the log is on disk up to this moment. With `innodb_flush_log_at_trx_commit` other than 1 the last commits are
 /// in memory alone until the server writes them, each second; `FLUSH ENGINE LOGS` does not have it write them.
-fn wait_for_log(session: &mut Session<Stream>, request: &Request) -> Result<()> {
+fn wait_for_log(session: &mut Session, request: &Request) -> Result<()> {
     let deadline = Deadline::of(request);
     let (committed, mut written) = log_numbers(session)?;
     while written < committed {
@@ -59,7 +52,7 @@ fn wait_for_log(session: &mut Session<Stream>, request: &Request) -> Result<()> 
 }
 
 /// How far the log goes, and how far it is on disk.
-fn log_numbers(session: &mut Session<Stream>) -> Result<(u64, u64)> {
+fn log_numbers(session: &mut Session) -> Result<(u64, u64)> {
     let attempt = "ask how far the log is written (Innodb_lsn_flushed)";
     let [current, flushed] = ["current", "flushed"].map(|which| {
         let [_, number] = session.row(attempt, &format!("SHOW GLOBAL STATUS LIKE 'Innodb_lsn_{which}'"))?;
@@ -70,7 +63,7 @@ fn log_numbers(session: &mut Session<Stream>) -> Result<(u64, u64)> {
 }
 
 /// What the server is, and where its logs stand.
-fn facts(session: &mut Session<Stream>, receipt: Receipt) -> Result<Receipt> {
+fn facts(session: &mut Session, receipt: Receipt) -> Result<Receipt> {
     let [version, server, read_only, binlog, current, replica] = session.row(
         "ask for its positions",
         "SELECT @@version, @@server_id, @@read_only, @@gtid_binlog_pos, @@gtid_current_pos, @@gtid_slave_pos",
@@ -94,22 +87,6 @@ fn facts(session: &mut Session<Stream>, receipt: Receipt) -> Result<Receipt> {
     }
 }
 
-impl MariaDb {
-    fn session(&mut self) -> Result<&mut Session<Stream>> {
-        self.session.as_mut().ok_or_else(|| Error::not_held("no session is held"))
-    }
-
-    /// What failed half-way may still wait for its lock, and block who comes after it: it goes with its session.
-    fn in_session<T>(&mut self, work: impl FnOnce(&mut Session<Stream>) -> Result<T>) -> Result<T> {
-        let outcome = work(self.session()?);
-        if outcome.is_err() {
-            self.session = None;
-            self.blocked = false;
-        }
-        outcome
-    }
-}
-
 impl Hook for MariaDb {
     fn describe() -> Description {
         let freezes = "MariaDB: commits wait, readers go on";
@@ -123,17 +100,13 @@ impl Hook for MariaDb {
 
     /// The first stage too: it blocks nobody but another backup.
     fn prepare(&mut self, request: &Request) -> Result<Receipt> {
-        if matches!(request.cut, Cut::Apart | Cut::LiveCopy) {
-            return Err(Error::unsupported(
-                "InnoDB writes its files also while no transaction commits: cut data and log at one instant",
-            ));
-        }
-        let session = self.session.insert(connect(request)?);
-        let [version] = session.row("ask for its version", "SELECT @@version")?;
-        if !version.is_some_and(|version| version.contains("MariaDB")) {
-            return Err(Error::unsupported("the server is no MariaDB: it has no BACKUP STAGE"));
-        }
-        self.in_session(|session| {
+        expect_one_instant(request)?;
+        self.0.open(connect(request)?);
+        self.0.during(|session| {
+            let [version] = session.row("ask for its version", "SELECT @@version")?;
+            if !version.is_some_and(|version| version.contains("MariaDB")) {
+                return Err(Error::unsupported("the server is no MariaDB: it has no BACKUP STAGE"));
+            }
             bound(session, request)?;
             session.query("begin a backup (BACKUP STAGE START)", "BACKUP STAGE START")?;
             let receipt = Receipt::new(Consistency::Crash).session(session.name()?);
@@ -142,20 +115,18 @@ impl Hook for MariaDb {
     }
 
     fn freeze(&mut self, request: &Request) -> Result<Receipt> {
-        let receipt = self.in_session(|session| {
+        self.0.freeze(|session| {
             bound(session, request)?;
             session.query("block commits (BACKUP STAGE BLOCK_COMMIT)", "BACKUP STAGE BLOCK_COMMIT")?;
             wait_for_log(session, request)?;
             let receipt = Receipt::new(Consistency::Application).session(session.name()?);
             facts(session, receipt)
-        })?;
-        self.blocked = true;
-        Ok(receipt)
+        })
     }
 
     /// A stage that is reached cannot be reached again, and the server says so without leaving it.
     fn check(&mut self, request: &Request) -> Result<Receipt> {
-        self.in_session(|session| {
+        self.0.during(|session| {
             session.stream().renew(Deadline::of(request));
             match session.query("prove that commits are blocked", "BACKUP STAGE BLOCK_COMMIT") {
                 Err(error) if error.message.ends_with(HELD) => {}
@@ -167,27 +138,17 @@ impl Hook for MariaDb {
     }
 
     fn thaw(&mut self, request: &Request) -> Result<Receipt> {
-        // What another instance held went with its session.
-        let Some(mut session) = self.session.take() else { return Ok(Receipt::new(Consistency::Crash)) };
-        session.stream().renew(Deadline::of(request));
-        if !self.blocked {
-            session.close();
-            return Ok(Receipt::new(Consistency::Crash));
-        }
-        let receipt = Receipt::new(Consistency::Application).session(session.name()?);
-        // Before the end: these are the positions of what was cut.
-        let receipt = facts(&mut session, receipt)?;
-        session.query("end the backup (BACKUP STAGE END)", "BACKUP STAGE END")?;
-        session.close();
-        Ok(receipt)
+        self.0.thaw(request, |session| {
+            let receipt = Receipt::new(Consistency::Application).session(session.name()?);
+            // Before the end: these are the positions of what was cut.
+            let receipt = facts(session, receipt)?;
+            session.query("end the backup (BACKUP STAGE END)", "BACKUP STAGE END")?;
+            Ok(receipt)
+        })
     }
 
     fn verify(&mut self, request: &Request, _: Facts<'_>) -> Result<Receipt> {
-        let mut session = connect(request)?;
-        let rows = session.query("run `verify-query`", &VERIFY_QUERY.get()?)?;
-        let first = rows.into_iter().flatten().flatten().next().unwrap_or_default();
-        session.close();
-        Ok(Receipt::new(Consistency::Application).text("verify-query", first))
+        verify(connect(request)?, &VERIFY_QUERY.get()?)
     }
 }
 

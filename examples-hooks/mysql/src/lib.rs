@@ -7,26 +7,17 @@
 use std::net::SocketAddr;
 
 use hooks_sdk::{
-    Connection, Consistency, Cut, Deadline, Description, Encryption, Error, Expiry, Facts, Hook, Receipt,
-    Request, Result, Secret, Setting, Stream,
+    Connection, Consistency, Deadline, Description, Encryption, Error, Expiry, Facts, Hook, Receipt, Request,
+    Result, SERVER_NAME, SSLMODE, Secret, Setting, Stream,
 };
-use mysql_protocol::{Channel, Greeting};
-
-type Session = mysql_protocol::Session<Connection>;
+use mysql_protocol::{
+    Channel, Greeting,
+    held::{Held, Session, bound, expect_one_instant, verify},
+};
 
 const ADDRESS: Setting<SocketAddr> =
     Setting::with_default("address", "127.0.0.1:3306", "where the server listens, in numbers");
 const USER: Setting<String> = Setting::with_default("user", "backup", "the user that logs in");
-const SSLMODE: Setting<String> = Setting::with_default(
-    "sslmode",
-    "auto",
-    "`disable`, `require` (TLS, verified as `tls` of this hook says), or `auto`: `require` but on the loopback",
-);
-const SERVER_NAME: Setting<String> = Setting::with_default(
-    "server-name",
-    "",
-    "the name that the server's certificate must have; its address if empty",
-);
 const VERIFY_QUERY: Setting<String> = Setting::with_default(
     "verify-query",
     "SELECT COUNT(*) FROM information_schema.TABLES",
@@ -67,10 +58,7 @@ const NAMES: [&str; 9] = [
 ];
 
 #[derive(Default)]
-struct MySql {
-    session: Option<Session>,
-    blocked: bool,
-}
+struct MySql(Held);
 
 fn connect(request: &Request) -> Result<Session> {
     let address = ADDRESS.get()?;
@@ -84,13 +72,6 @@ fn connect(request: &Request) -> Result<Session> {
         }
     };
     greeting.log_in(&USER.get()?, &PASSWORD.read()?, channel)
-}
-
-/// From now on the deadline of this request counts, here and in the server.
-fn bound(session: &mut Session, request: &Request) -> Result<()> {
-    let deadline = Deadline::of(request);
-    session.stream().renew(deadline);
-    session.bound(deadline.left()?)
 }
 
 /// How many kinds of the freeze's locks the session holds.
@@ -135,22 +116,6 @@ fn expect_no_long_statement(session: &mut Session) -> Result<()> {
     )))
 }
 
-impl MySql {
-    fn session(&mut self) -> Result<&mut Session> {
-        self.session.as_mut().ok_or_else(|| Error::not_held("no session is held"))
-    }
-
-    /// What failed half-way may still wait for its lock, and block who comes after it: it goes with its session.
-    fn in_session<T>(&mut self, work: impl FnOnce(&mut Session) -> Result<T>) -> Result<T> {
-        let outcome = work(self.session()?);
-        if outcome.is_err() {
-            self.session = None;
-            self.blocked = false;
-        }
-        outcome
-    }
-}
-
 impl Hook for MySql {
     fn describe() -> Description {
         let freezes = "MySQL: commits wait, readers go on";
@@ -167,13 +132,9 @@ impl Hook for MySql {
 
     /// The backup lock too: it keeps only definitions from being changed, which the read lock would have to wait for.
     fn prepare(&mut self, request: &Request) -> Result<Receipt> {
-        if matches!(request.cut, Cut::Apart | Cut::LiveCopy) {
-            return Err(Error::unsupported(
-                "InnoDB writes its files also while no transaction commits: cut data and log at one instant",
-            ));
-        }
-        self.session = Some(connect(request)?);
-        self.in_session(|session| {
+        expect_one_instant(request)?;
+        self.0.open(connect(request)?);
+        self.0.during(|session| {
             expect_mysql(session)?;
             bound(session, request)?;
             expect_no_long_statement(session)?;
@@ -189,7 +150,7 @@ impl Hook for MySql {
     }
 
     fn freeze(&mut self, request: &Request) -> Result<Receipt> {
-        let receipt = self.in_session(|session| {
+        self.0.freeze(|session| {
             bound(session, request)?;
             expect_no_long_statement(session)?;
             session.query("block commits (FLUSH TABLES WITH READ LOCK)", "FLUSH TABLES WITH READ LOCK")?;
@@ -197,13 +158,11 @@ impl Hook for MySql {
             session.query("have the logs written (FLUSH ENGINE LOGS)", "FLUSH LOCAL ENGINE LOGS")?;
             let receipt = Receipt::new(Consistency::Application).session(session.name()?);
             facts(session, receipt)
-        })?;
-        self.blocked = true;
-        Ok(receipt)
+        })
     }
 
     fn check(&mut self, request: &Request) -> Result<Receipt> {
-        self.in_session(|session| {
+        self.0.during(|session| {
             session.stream().renew(Deadline::of(request));
             if held(session)? != FROZEN {
                 return Err(Error::not_held("commits were not blocked any more"));
@@ -213,28 +172,18 @@ impl Hook for MySql {
     }
 
     fn thaw(&mut self, request: &Request) -> Result<Receipt> {
-        // What another instance held went with its session.
-        let Some(mut session) = self.session.take() else { return Ok(Receipt::new(Consistency::Crash)) };
-        session.stream().renew(Deadline::of(request));
-        if !self.blocked {
-            session.close();
-            return Ok(Receipt::new(Consistency::Crash));
-        }
-        let receipt = Receipt::new(Consistency::Application).session(session.name()?);
-        // Before the end: these are the positions of what was cut.
-        let receipt = facts(&mut session, receipt)?;
-        session.query("let commits go on (UNLOCK TABLES)", "UNLOCK TABLES")?;
-        session.query("let definitions be changed (UNLOCK INSTANCE)", "UNLOCK INSTANCE")?;
-        session.close();
-        Ok(receipt)
+        self.0.thaw(request, |session| {
+            let receipt = Receipt::new(Consistency::Application).session(session.name()?);
+            // Before the end: these are the positions of what was cut.
+            let receipt = facts(session, receipt)?;
+            session.query("let commits go on (UNLOCK TABLES)", "UNLOCK TABLES")?;
+            session.query("let definitions be changed (UNLOCK INSTANCE)", "UNLOCK INSTANCE")?;
+            Ok(receipt)
+        })
     }
 
     fn verify(&mut self, request: &Request, _: Facts<'_>) -> Result<Receipt> {
-        let mut session = connect(request)?;
-        let rows = session.query("run `verify-query`", &VERIFY_QUERY.get()?)?;
-        let first = rows.into_iter().flatten().flatten().next().unwrap_or_default();
-        session.close();
-        Ok(Receipt::new(Consistency::Application).text("verify-query", first))
+        verify(connect(request)?, &VERIFY_QUERY.get()?)
     }
 }
 

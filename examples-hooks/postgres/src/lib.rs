@@ -18,7 +18,7 @@ use std::{
 
 use hooks_sdk::{
     Connection, Consistency, Cut, Deadline, Description, Encryption, Error, Expiry, Facts, Folder, Hook,
-    Receipt, Request, Result, Secret, Setting, Stream, log,
+    Receipt, Request, Result, SERVER_NAME, SSLMODE, Secret, Setting, Stream, log,
 };
 
 use crate::{
@@ -34,16 +34,6 @@ const WEAK: Setting<bool> = Setting::with_default(
     "weak-authentication",
     "false",
     "whether a server gets the password that asks for it in the clear, or for its MD5 hash",
-);
-const SSLMODE: Setting<String> = Setting::with_default(
-    "sslmode",
-    "auto",
-    "`disable`, `require` (TLS, verified as `tls` of this hook says), or `auto`: `require` but on the loopback",
-);
-const SERVER_NAME: Setting<String> = Setting::with_default(
-    "server-name",
-    "",
-    "the name that the server's certificate must have; its address if empty",
 );
 const DATA_PATH: Setting<String> =
     Setting::with_default("data-path", "", "where PGDATA lies within the folder `data`, as in `pgdata`");
