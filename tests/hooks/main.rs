@@ -25,3 +25,4 @@ mod postgres;
 #[expect(dead_code, reason = "the tests of the runtime itself use more of it")]
 mod process;
 mod redis;
+mod sql;

@@ -1,109 +1,27 @@
-//! MySQL: no commit lands between freeze and thaw, in one connection, and what is cut meanwhile starts with exactly what was
-//! committed before; the password goes to the server alone.
-
-mod server;
-
-use std::time::Duration;
+//! What is MySQL's own: long statements, its login and TLS, its rights, and how it is told from MariaDB.
 
 use rstest::rstest;
-use rustix::process::Signal;
 use serde_json::{Value, json};
-use server::{PASSWORD, Server, runtime};
 
 use crate::{
     authority::Authority,
-    component::{expect, fact},
-    machine, mariadb,
-    process::{Client, Runtime},
+    component::expect,
+    machine,
+    process::Runtime,
+    sql::{
+        freeze, patient,
+        server::{Kind, PASSWORD, Server},
+    },
 };
 
-fn patient() -> Value {
-    json!({ "freezeMs": 120_000, "silenceMs": 60_000 })
-}
-
-fn freeze(runtime: &Runtime, limits: &Value) -> (Client, Value) {
-    let mut client = runtime.connect();
-    expect("done", client.prepare(limits));
-    let frozen = expect("done", client.step("freeze"));
-    (client, frozen)
-}
-
-#[rstest]
-fn no_commit_lands_between_and_a_copy_has_exactly_what_was_before(#[values("atomic", "group")] cut: &str) {
-    let server = Server::new();
-    // The least that a server may keep of a commit before it answers.
-    server.query("SET GLOBAL innodb_flush_log_at_trx_commit = 0");
-    let _writer = server.write();
-    let runtime = server.runtime();
-    let mut client = runtime.connect();
-    expect("done", client.prepare_for(cut, &patient()));
-    server.writes_go_on();
-    let frozen = expect("done", client.step("freeze"));
-    let committed = server.rows();
-    let session = format!("connection {}", server.connections());
-    assert_eq!(frozen["receipt"]["session"], session);
-    assert_eq!(expect("done", client.step("check"))["receipt"]["session"], session);
-    let made = server.cut();
-    std::thread::sleep(Duration::from_millis(300));
-    assert_eq!(server.rows(), committed, "readers go on, and commits wait");
-    expect("done", client.step("check"));
-    let thawed = expect("thawed", client.step("thaw"));
-    assert_eq!(thawed["receipt"]["session"], session);
-    for position in ["gtid-executed", "binlog-file", "binlog-position"] {
-        assert_eq!(fact(&thawed, position), fact(&frozen, position));
-        assert!(!fact(&thawed, position).is_empty(), "{position}");
-    }
-    server.writes_go_on();
-    machine::wait("the session is closed", || server.connections().is_empty());
-    let restored = Server::start(made);
-    assert_eq!(restored.rows(), committed);
-    assert_eq!(restored.query("SELECT @@global.gtid_executed"), fact(&thawed, "gtid-executed"));
-    let verified = restored.runtime().connect().after_restore("verify", cut, &thawed["receipt"]["facts"]);
-    assert!(fact(&expect("done", verified), "verify-query").parse::<u64>().unwrap() > 10);
-}
-
-#[rstest]
-#[case::client("connection-lost")]
-#[case::runtime("killed")]
-#[case::hanging_runtime("stopped")]
-fn whoever_goes_lets_the_commits_go_on(#[case] who: &str) {
-    let server = Server::new();
-    let _writer = server.write();
-    let mut runtime = server.runtime();
-    // The server counts in seconds, and from the last statement.
-    let limits = json!({ "freezeMs": if who == "stopped" { 2000 } else { 60_000 } });
-    let (client, _) = freeze(&runtime, &limits);
-    match who {
-        "killed" => {
-            runtime.signal(Signal::KILL);
-            runtime.wait();
-        }
-        "stopped" => runtime.signal(Signal::STOP),
-        _ => drop(client),
-    }
-    server.writes_go_on();
-    machine::wait("its session is closed", || server.connections().is_empty());
-    server.query("CREATE TABLE shop.made_after (id INT)");
-    if who == "connection-lost" {
-        let last = runtime.last();
-        assert_eq!((&last["broken"], &last["thawed"]), (&json!(who), &json!(true)), "{last}");
-    }
-}
-
-#[test]
-fn a_session_that_was_killed_is_told_at_the_check() {
-    let server = Server::new();
-    let runtime = server.runtime();
-    let (mut client, _) = freeze(&runtime, &patient());
-    server.query(&format!("KILL {}", server.connections()));
-    let (status, answer) = client.step("check");
-    assert_eq!((status, &answer["failure"]["kind"]), (502, &json!("unreachable")), "{answer}");
+fn runtime(hook: &Value) -> Runtime {
+    Runtime::with_hook("mysql", hook, PASSWORD)
 }
 
 /// The read lock would wait for it, and all that comes after behind the lock, also when that is given up.
 #[test]
 fn nothing_is_frozen_behind_a_long_statement() {
-    let server = Server::new();
+    let server = Server::new(Kind::MySql);
     let _long = server.in_background("SELECT SLEEP(60) FROM shop.log RIGHT JOIN (SELECT 1) one ON TRUE");
     machine::wait("the statement runs", || server.query("SHOW PROCESSLIST").contains("SLEEP(60)"));
     let mut hook = server.hook();
@@ -123,7 +41,7 @@ fn nothing_is_frozen_behind_a_long_statement() {
 
 #[test]
 fn without_tls_a_hash_is_enough_where_the_server_has_seen_the_password_and_the_password_is_never_told() {
-    let server = Server::new();
+    let server = Server::new(Kind::MySql);
     let mut plain = server.hook();
     plain["settings"]["sslmode"] = json!("auto");
     let unknown = runtime(&plain);
@@ -146,7 +64,7 @@ fn without_tls_a_hash_is_enough_where_the_server_has_seen_the_password_and_the_p
 
 #[test]
 fn the_servers_certificate_is_verified() {
-    let server = Server::new();
+    let server = Server::new(Kind::MySql);
     let mut hook = server.hook();
     hook["tls"] = json!({ "ca": server.data().join("ca.pem"), "verify": "ca" });
     let trusting = runtime(&hook);
@@ -170,7 +88,7 @@ fn the_servers_certificate_is_verified() {
 )]
 #[case::cut("SELECT 1", "live-copy", "unsupported")]
 fn what_would_fail_is_told_before_the_freeze(#[case] change: &str, #[case] cut: &str, #[case] kind: &str) {
-    let server = Server::new();
+    let server = Server::new(Kind::MySql);
     server.query(change);
     let runtime = server.runtime();
     let (status, answer) = runtime.connect().prepare_for(cut, &patient());
@@ -179,10 +97,8 @@ fn what_would_fail_is_told_before_the_freeze(#[case] change: &str, #[case] cut: 
 }
 
 #[test]
-fn the_hooks_of_mariadb_and_mysql_know_their_servers() {
-    let mysql = Server::new();
-    mysql.query("ALTER USER backup@'%' IDENTIFIED BY ''");
-    let theirs = mariadb::server::Server::new();
+fn a_mariadb_is_told_by_name() {
+    let theirs = Server::new(Kind::MariaDb);
     let address = format!("127.0.0.1:{}", theirs.port);
     let hook = json!({ "connect": [address], "settings": { "address": address } });
     let (status, answer) = runtime(&hook).connect().prepare(&patient());

@@ -8,7 +8,7 @@ use std::{
 
 use serde_json::json;
 
-use crate::{Row, component::expect, mariadb, median, milliseconds, postgres, process::Runtime};
+use crate::{Row, component::expect, median, milliseconds, postgres, process::Runtime, sql};
 
 /// Rounds that the medians are of; the two take turns.
 const ROUNDS: usize = 15;
@@ -34,7 +34,7 @@ pub(crate) fn measure() -> Vec<Row> {
             ],
         },
     );
-    let server = mariadb::Server::new();
+    let server = sql::Server::new(sql::Kind::MariaDb);
     // Then the hook is answered as the client is.
     server.query("GRANT BINLOG MONITOR ON *.* TO backup@'%'");
     let runtime = server.runtime();

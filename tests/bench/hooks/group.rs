@@ -7,7 +7,7 @@ use hook_protocol::message::{Cut, Limits, Pod, Terms};
 use kubectl_backup::hooks::{ClientError, Connect, Duplex, Target, hold, open};
 use tokio::net::TcpStream;
 
-use crate::{Row, mariadb, median, milliseconds, postgres, process::Runtime, redis};
+use crate::{Row, median, milliseconds, postgres, process::Runtime, redis, sql};
 
 const ROUNDS: usize = 9;
 
@@ -28,7 +28,7 @@ impl Connect for Runtimes {
 
 pub(crate) fn measure() -> Vec<Row> {
     let (postgres, mariadb, redis) =
-        (postgres::Server::primary(), mariadb::Server::new(), redis::Server::start(false));
+        (postgres::Server::primary(), sql::Server::new(sql::Kind::MariaDb), redis::Server::start(false));
     let members = [
         ("postgres", Runtime::with_hook("postgres", &postgres.hook(), postgres::PASSWORD)),
         ("mariadb", mariadb.runtime()),

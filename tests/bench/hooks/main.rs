@@ -18,9 +18,6 @@ mod group;
 mod lease;
 #[path = "../../hooks/machine.rs"]
 mod machine;
-#[path = "../../hooks/mariadb/server.rs"]
-#[expect(dead_code, reason = "the tests use more of it")]
-mod mariadb;
 mod postgres;
 #[path = "../../../hook-runtime/tests/it/process.rs"]
 #[expect(dead_code, reason = "the tests use more of it")]
@@ -29,6 +26,9 @@ mod process;
 #[expect(dead_code, reason = "the tests use more of it")]
 mod redis;
 mod size;
+#[path = "../../hooks/sql/server.rs"]
+#[expect(dead_code, reason = "the tests use more of it")]
+mod sql;
 
 use std::time::Duration;
 

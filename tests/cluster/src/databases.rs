@@ -31,33 +31,37 @@ fi
 exec postgres -D /data/db -c listen_addresses='*' -c unix_socket_directories=/tmp
 "#;
 
-const MARIADB: &str = r#"
+const MARIADB: [&str; 2] = [
+    r#"
 if [ ! -d /data/db/mysql ]; then
     mariadb-install-db --no-defaults --datadir=/data/db --auth-root-authentication-method=normal --skip-test-db
 fi
 printf '[client]\nuser=root\nprotocol=tcp\n' > "$HOME/.my.cnf"
-cat > /tmp/users.sql <<END
-ALTER USER root@localhost IDENTIFIED BY '$(echo "$MYSQL_PWD" | sed "s/'/''/g")';
-CREATE USER IF NOT EXISTS root@'%' IDENTIFIED BY '$(echo "$MYSQL_PWD" | sed "s/'/''/g")';
-GRANT ALL ON *.* TO root@'%' WITH GRANT OPTION;
-END
+"#,
+    r"
 exec mariadbd --no-defaults --datadir=/data/db --socket=/tmp/mariadb.sock --pid-file=/tmp/mariadb.pid \
     --init-file=/tmp/users.sql --log-bin=binlog --server-id=1
-"#;
+",
+];
 
 /// The server is behind the arguments of the script.
-const MYSQL: &str = r#"
+const MYSQL: [&str; 2] = [
+    r#"
 if [ ! -d /data/db ]; then
     "$@" --datadir=/data/db --initialize-insecure
 fi
 printf '[client]\nuser=root\nsocket=/tmp/mysql.sock\n' > "$HOME/.my.cnf"
-cat > /tmp/users.sql <<END
+"#,
+    r#"
+exec "$@" --datadir=/data/db --socket=/tmp/mysql.sock --pid-file=/tmp/mysql.pid --init-file=/tmp/users.sql --server-id=1
+"#,
+];
+/// Gives `root` its password in either, on every address.
+const USERS: &str = r#"cat > /tmp/users.sql <<END
 ALTER USER root@localhost IDENTIFIED BY '$(echo "$MYSQL_PWD" | sed "s/'/''/g")';
 CREATE USER IF NOT EXISTS root@'%' IDENTIFIED BY '$(echo "$MYSQL_PWD" | sed "s/'/''/g")';
 GRANT ALL ON *.* TO root@'%' WITH GRANT OPTION;
-END
-exec "$@" --datadir=/data/db --socket=/tmp/mysql.sock --pid-file=/tmp/mysql.pid --init-file=/tmp/users.sql --server-id=1
-"#;
+END"#;
 /// Where its programs are mounted.
 const MYSQL_FOLDER: &str = "/mysql";
 
@@ -92,7 +96,7 @@ pub fn mariadb_pod(name: &str) -> Value {
     Server {
         container: "mariadb",
         port: 3306,
-        script: MARIADB,
+        script: &MARIADB.join(USERS),
         // The client reads the password from there, and the rest from `~/.my.cnf`.
         environment: &[("MYSQL_PWD", PASSWORD)],
         ready: "mariadb --execute='SELECT 1'",
@@ -102,17 +106,19 @@ pub fn mariadb_pod(name: &str) -> Value {
 
 /// MySQL with a binary log, and TLS by a certificate that it makes itself: container `mysql`, port 3306.
 pub fn mysql_pod(name: &str, programs: &MySql) -> Value {
+    let script = MYSQL.join(USERS);
     let mut pod = Server {
         container: "mysql",
         port: 3306,
-        script: MYSQL,
+        script: &script,
         environment: &[("MYSQL_PWD", PASSWORD)],
         ready: "mariadb --execute='SELECT 1'",
     }
     .pod(name);
     let container = &mut pod["spec"]["containers"][0];
     let server = MySql::server_in(Path::new(MYSQL_FOLDER));
-    container["command"] = json!([&["sh", "-euc", MYSQL, "mysql"].map(str::to_owned)[..], &server].concat());
+    container["command"] =
+        json!([&["sh", "-euc", &script, "mysql"].map(str::to_owned)[..], &server].concat());
     let volume = json!({"name": "programs", "mountPath": MYSQL_FOLDER, "readOnly": true});
     push(&mut container["volumeMounts"], volume);
     let folder = json!({"path": programs.folder(), "type": "Directory"});

@@ -48,14 +48,15 @@ impl MySql {
     /// The same where the folder is mounted at another place.
     pub fn server_in(folder: &Path) -> Vec<String> {
         let shown = |path: &str| folder.join(path).display().to_string();
-        let libraries = ["usr/lib/x86_64-linux-gnu", "usr/lib/mysql/private"].map(shown).join(":");
-        let machine = std::env::consts::ARCH;
-        let libraries = libraries.replace("x86_64", machine);
-        let loader = if machine == "x86_64" { "ld-linux-x86-64.so.2" } else { "ld-linux-aarch64.so.1" };
+        let (machine, loader) = match std::env::consts::ARCH {
+            "x86_64" => ("x86_64", "ld-linux-x86-64.so.2"),
+            other => (other, "ld-linux-aarch64.so.1"),
+        };
+        let libraries = shown(&format!("usr/lib/{machine}-linux-gnu"));
         vec![
-            shown(&format!("usr/lib/{machine}-linux-gnu/{loader}")),
+            format!("{libraries}/{loader}"),
             "--library-path".to_owned(),
-            libraries,
+            format!("{libraries}:{}", shown("usr/lib/mysql/private")),
             shown("usr/sbin/mysqld"),
             "--no-defaults".to_owned(),
             format!("--lc-messages-dir={}", shown("usr/share/mysql")),
